@@ -1,0 +1,85 @@
+"""All checks, and nothing else: CI calls these sessions, and so can you (`nox -l` lists them).
+
+Every session works in `.venv` beside this file, which it makes if need be: torch alone fills several gigabytes, so once
+is enough.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.default_venv_backend = "none"
+
+ROOT = Path(__file__).parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts" if os.name == "nt" else "bin") / "python"
+SOURCES = ("hashzoo", "plugins", "tests", "benchmarks", "noxfile.py", "setup.py")
+
+
+def python(session: nox.Session, *arguments: str, **options: object) -> None:
+    session.run(str(PYTHON), *arguments, external=True, **options)  # type: ignore[arg-type]
+
+
+def install(session: nox.Session, extra: str = "dev") -> None:
+    """hashzoo and the DFEH plugin, editable, in `.venv`."""
+    if not PYTHON.exists():
+        session.run("python", "-m", "venv", str(VENV), external=True)
+    python(session, "-m", "pip", "install", "--quiet", "-e", f".[{extra}]", "-e", "plugins/dfeh")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments go to pytest: `nox -s tests -- tests/retrieval -k ties`."""
+    install(session)
+    python(session, "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting of the Python code."""
+    install(session)
+    python(session, "-m", "ruff", "check", *SOURCES)
+    python(session, "-m", "ruff", "format", "--check", *SOURCES)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    install(session)
+    python(session, "-m", "mypy")
+
+
+@nox.session
+def native(session: nox.Session) -> None:
+    """Build and run the native test program with warnings as errors, plain and under each sanitizer."""
+    install(session)
+    python(session, "-m", "pytest", "tests/csrc", "-m", "native", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Print every table of benchmarks/; takes a few minutes on a quiet machine."""
+    install(session)
+    python(session, "benchmarks/ranking.py")
+    python(session, "benchmarks/training.py")
+    python(session, "benchmarks/startup.py")
+    python(session, "-m", "pytest", "benchmarks", "--benchmark-only")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; warnings are errors."""
+    install(session, "docs")
+    python(session, "-m", "sphinx", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """The main job on the embedded digits, as in the README."""
+    install(session)
+    python(session, "-m", "hashzoo", "run", "dfeh", "--dataset", "digits", "--bits", "12,24,36,48", *session.posargs)
