@@ -1,0 +1,219 @@
+// The only file that includes pybind11: check arrays, release the GIL, call core. Nothing is copied silently.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <algorithm>
+#include <limits>
+#include <string>
+
+#include "core/count.h"
+#include "core/dispatch.h"
+#include "core/pack.h"
+#include "core/search.h"
+
+namespace py = pybind11;
+using hashzoo::Codes;
+using hashzoo::Control;
+
+namespace {
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style>;
+
+std::string shape_of(const py::array& array) { return py::str(array.attr("shape")); }
+
+void require(bool condition, const std::string& message) {
+    if (!condition) throw py::value_error(message);
+}
+
+void require_aligned(const py::array& array) {
+    require((array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0, "the array's memory must be aligned");
+}
+
+bool signal_arrived() {
+    const py::gil_scoped_acquire gil;
+    return PyErr_CheckSignals() != 0;
+}
+
+Control control(int threads) {
+    require(threads >= 1, "threads must be at least 1, got " + std::to_string(threads));
+    return {static_cast<unsigned>(threads), signal_arrived};
+}
+
+// Runs `work` without the GIL; after Ctrl-C the Python error is already set.
+template <class Work>
+void without_gil(Work work) {
+    try {
+        const py::gil_scoped_release nogil;
+        work();
+    } catch (const hashzoo::Interrupted&) {
+        throw py::error_already_set();
+    }
+}
+
+Codes codes(const Array<std::uint64_t>& array) {
+    require(array.ndim() == 2 && array.shape(1) >= 1 && array.shape(1) <= 64,
+            "packed codes must be (rows, 1 to 64 words), got shape " + shape_of(array));
+    require(array.shape(0) < std::numeric_limits<std::int32_t>::max(), "at most 2^31 - 2 rows");
+    require_aligned(array);
+    return {array.data(), static_cast<std::size_t>(array.shape(0)), static_cast<std::size_t>(array.shape(1))};
+}
+
+void require_same_width(const Codes& query, const Codes& database) {
+    require(query.width == database.width, "query has " + std::to_string(query.width) +
+                                               " words a code, database has " + std::to_string(database.width));
+}
+
+void require_bits(std::size_t bits, std::size_t width) {
+    require(bits >= 1 && (bits + 63) / 64 == width,
+            std::to_string(bits) + " bits do not fill " + std::to_string(width) + " words");
+}
+
+// A spare bit would make distances greater than `bits`, and counters for those do not exist.
+void require_clear_spare_bits(const Codes& codes, std::size_t bits) {
+    if (bits % 64 == 0) return;
+    std::uint64_t spare = 0;
+    for (std::size_t i = 0; i < codes.rows; ++i) spare |= codes.row(i)[codes.width - 1] >> (bits % 64);
+    require(spare == 0, "a bit beyond the first " + std::to_string(bits) + " is set; spare bits must be zero");
+}
+
+template <class T>
+hashzoo::PackProblem pack_as(const py::array& values, Array<std::uint64_t>& packed, const Control& with) {
+    const T* from = static_cast<const T*>(values.data());
+    std::uint64_t* to = packed.mutable_data();
+    const auto rows = static_cast<std::size_t>(values.shape(0)), bits = static_cast<std::size_t>(values.shape(1));
+    hashzoo::PackProblem problem{};
+    without_gil([&] { problem = hashzoo::pack(from, rows, bits, to, with); });
+    return problem;
+}
+
+Array<std::uint64_t> pack(const py::array& values, int threads) {
+    require(values.ndim() == 2 && values.shape(1) >= 1 && values.shape(1) <= 4096,
+            "values must be (rows, 1 to 4096 bits), got shape " + shape_of(values));
+    require((values.flags() & py::array::c_style) != 0, "values must be C-contiguous");
+    require_aligned(values);
+    const Control with = control(threads);
+    Array<std::uint64_t> packed({values.shape(0), (values.shape(1) + 63) / 64});
+    hashzoo::PackProblem problem{};
+    if (py::isinstance<py::array_t<float>>(values)) problem = pack_as<float>(values, packed, with);
+    else if (py::isinstance<py::array_t<double>>(values)) problem = pack_as<double>(values, packed, with);
+    else if (py::isinstance<py::array_t<bool>>(values)) problem = pack_as<bool>(values, packed, with);
+    else if (py::isinstance<py::array_t<std::int8_t>>(values)) problem = pack_as<std::int8_t>(values, packed, with);
+    else if (py::isinstance<py::array_t<std::uint8_t>>(values)) problem = pack_as<std::uint8_t>(values, packed, with);
+    else if (py::isinstance<py::array_t<std::int32_t>>(values)) problem = pack_as<std::int32_t>(values, packed, with);
+    else if (py::isinstance<py::array_t<std::int64_t>>(values)) problem = pack_as<std::int64_t>(values, packed, with);
+    else throw py::type_error("cannot pack dtype " + std::string(py::str(values.dtype())));
+    require(problem != hashzoo::PackProblem::nan, "codes contain NaN");
+    require(problem != hashzoo::PackProblem::not_binary,
+            "integer codes must be all in {0, 1} or all in {-1, 1}; other values found");
+    return packed;
+}
+
+Array<std::int8_t> unpack(const Array<std::uint64_t>& packed, std::size_t bits, int threads) {
+    const Codes from = codes(packed);
+    require_bits(bits, from.width);
+    const Control with = control(threads);
+    Array<std::int8_t> values({from.rows, bits});
+    std::int8_t* to = values.mutable_data();
+    without_gil([&] { hashzoo::unpack(from.words, from.rows, bits, to, with); });
+    return values;
+}
+
+Array<std::uint16_t> distances(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database, int threads) {
+    const Codes q = codes(query), d = codes(database);
+    require_same_width(q, d);
+    const Control with = control(threads);
+    Array<std::uint16_t> result({q.rows, d.rows});
+    std::uint16_t* out = result.mutable_data();
+    without_gil([&] { hashzoo::distances(q, d, out, with); });
+    return result;
+}
+
+Array<std::int32_t> rank(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database, int threads) {
+    const Codes q = codes(query), d = codes(database);
+    require_same_width(q, d);
+    const Control with = control(threads);
+    Array<std::int32_t> order({q.rows, d.rows});
+    std::int32_t* out = order.mutable_data();
+    without_gil([&] { hashzoo::rank(q, d, out, with); });
+    return order;
+}
+
+py::tuple top_k(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database, std::size_t k, int threads) {
+    const Codes q = codes(query), d = codes(database);
+    require_same_width(q, d);
+    require(k >= 1, "k must be at least 1");
+    const Control with = control(threads);
+    const std::size_t columns = std::min(k, d.rows);
+    Array<std::int32_t> distance({q.rows, columns});
+    Array<std::int64_t> index({q.rows, columns});
+    std::int32_t* distance_out = distance.mutable_data();
+    std::int64_t* index_out = index.mutable_data();
+    if (columns > 0) without_gil([&] { hashzoo::top_k(q, d, columns, distance_out, index_out, with); });
+    return py::make_tuple(distance, index);
+}
+
+// Allocates the outputs and counts; make_relevance() is called without the GIL.
+template <class MakeRelevance>
+py::tuple count(const Codes& query, const Codes& database, std::size_t bits, std::size_t topk, int threads,
+                MakeRelevance make_relevance) {
+    require_same_width(query, database);
+    require_bits(bits, query.width);
+    require_clear_spare_bits(query, bits);
+    require_clear_spare_bits(database, bits);
+    require(topk >= 1, "topk must be at least 1");
+    const Control with = control(threads);
+    Array<std::uint32_t> all({query.rows, bits + 1}), relevant({query.rows, bits + 1});
+    Array<double> stable_precision(static_cast<py::ssize_t>(query.rows));
+    Array<std::int64_t> stable_hits(static_cast<py::ssize_t>(query.rows));
+    const hashzoo::Counts out{all.mutable_data(), relevant.mutable_data(), stable_precision.mutable_data(),
+                              stable_hits.mutable_data()};
+    without_gil([&] { hashzoo::count(query, database, bits, make_relevance(), topk, out, with); });
+    return py::make_tuple(all, relevant, stable_precision, stable_hits);
+}
+
+py::tuple count_classes(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
+                        const Array<std::int64_t>& query_classes, const Array<std::int64_t>& database_classes,
+                        std::size_t bits, std::size_t topk, int threads) {
+    const Codes q = codes(query), d = codes(database);
+    require(query_classes.ndim() == 1 && query_classes.shape(0) == query.shape(0) && database_classes.ndim() == 1 &&
+                database_classes.shape(0) == database.shape(0),
+            "class ids must be (rows,), one a code; got " + shape_of(query_classes) + " and " +
+                shape_of(database_classes));
+    require_aligned(query_classes);
+    require_aligned(database_classes);
+    const std::int64_t *ours = query_classes.data(), *theirs = database_classes.data();
+    return count(q, d, bits, topk, threads, [&] { return hashzoo::ClassRelevance(ours, q.rows, theirs, d.rows); });
+}
+
+py::tuple count_masks(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
+                      const Array<std::uint64_t>& query_masks, const Array<std::uint64_t>& database_masks,
+                      std::size_t bits, std::size_t topk, int threads) {
+    const Codes q = codes(query), d = codes(database), ours = codes(query_masks), theirs = codes(database_masks);
+    require(ours.rows == q.rows && theirs.rows == d.rows && ours.width == theirs.width,
+            "label masks must be (rows, words), one a code; got " + shape_of(query_masks) + " and " +
+                shape_of(database_masks));
+    return count(q, d, bits, topk, threads,
+                 [&] { return hashzoo::MaskRelevance(ours.words, theirs.words, ours.width); });
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_native, m) {
+    using py::arg;
+    m.def("isas", &hashzoo::supported_isas);
+    m.def("isa", [] { return std::string(hashzoo::active_isa().name); });
+    m.def("set_isa", &hashzoo::set_isa, arg("name"));
+    m.def("pack", &pack, arg("values").noconvert(), arg("threads"));
+    m.def("unpack", &unpack, arg("packed").noconvert(), arg("bits"), arg("threads"));
+    m.def("distances", &distances, arg("query").noconvert(), arg("database").noconvert(), arg("threads"));
+    m.def("rank", &rank, arg("query").noconvert(), arg("database").noconvert(), arg("threads"));
+    m.def("top_k", &top_k, arg("query").noconvert(), arg("database").noconvert(), arg("k"), arg("threads"));
+    m.def("count_classes", &count_classes, arg("query").noconvert(), arg("database").noconvert(),
+          arg("query_classes").noconvert(), arg("database_classes").noconvert(), arg("bits"), arg("topk"),
+          arg("threads"));
+    m.def("count_masks", &count_masks, arg("query").noconvert(), arg("database").noconvert(),
+          arg("query_masks").noconvert(), arg("database_masks").noconvert(), arg("bits"), arg("topk"),
+          arg("threads"));
+}

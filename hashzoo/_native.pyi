@@ -1,0 +1,38 @@
+"""The compiled ranking core. Arrays must be C-contiguous, aligned and of the exact dtype: nothing is converted.
+
+Invalid arguments raise ValueError or TypeError; `hashzoo.retrieval` turns its users' mistakes into `InvalidInput`.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+def isas() -> list[str]: ...
+def isa() -> str: ...
+def set_isa(name: str) -> None: ...
+def pack(values: NDArray[Any], threads: int) -> NDArray[np.uint64]: ...
+def unpack(packed: NDArray[np.uint64], bits: int, threads: int) -> NDArray[np.int8]: ...
+def distances(query: NDArray[np.uint64], database: NDArray[np.uint64], threads: int) -> NDArray[np.uint16]: ...
+def rank(query: NDArray[np.uint64], database: NDArray[np.uint64], threads: int) -> NDArray[np.int32]: ...
+def top_k(
+    query: NDArray[np.uint64], database: NDArray[np.uint64], k: int, threads: int
+) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...
+def count_classes(
+    query: NDArray[np.uint64],
+    database: NDArray[np.uint64],
+    query_classes: NDArray[np.int64],
+    database_classes: NDArray[np.int64],
+    bits: int,
+    topk: int,
+    threads: int,
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]: ...
+def count_masks(
+    query: NDArray[np.uint64],
+    database: NDArray[np.uint64],
+    query_masks: NDArray[np.uint64],
+    database_masks: NDArray[np.uint64],
+    bits: int,
+    topk: int,
+    threads: int,
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]: ...

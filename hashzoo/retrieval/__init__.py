@@ -1,0 +1,11 @@
+"""Exact retrieval with binary codes: packing, Hamming ranking and measures whose definition is part of the result.
+
+Needs numpy alone; codes may also be CPU torch tensors, which are read in place.
+"""
+
+from hashzoo.retrieval.codes import pack, unpack
+from hashzoo.retrieval.curves import PRCurve
+from hashzoo.retrieval.metrics import Metrics, evaluate
+from hashzoo.retrieval.ranking import distances, rank, top_k
+
+__all__ = ["Metrics", "PRCurve", "distances", "evaluate", "pack", "rank", "top_k", "unpack"]

@@ -1,0 +1,87 @@
+"""Which code does the work, and on how many threads."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashzoo.errors import InvalidInput
+from hashzoo.retrieval import reference
+from hashzoo.retrieval.reference import Counts, Packed
+
+
+class Backend(Protocol):
+    """What `_native` and `reference` both offer; `reference` says what each function means."""
+
+    def pack(self, values: NDArray[Any], threads: int) -> Packed: ...
+    def unpack(self, packed: Packed, bits: int, threads: int) -> NDArray[np.int8]: ...
+    def distances(self, query: Packed, database: Packed, threads: int) -> NDArray[np.uint16]: ...
+    def rank(self, query: Packed, database: Packed, threads: int) -> NDArray[np.int32]: ...
+    def top_k(
+        self, query: Packed, database: Packed, k: int, threads: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...
+    def count_classes(
+        self,
+        query: Packed,
+        database: Packed,
+        query_classes: NDArray[np.int64],
+        database_classes: NDArray[np.int64],
+        bits: int,
+        topk: int,
+        threads: int,
+    ) -> Counts: ...
+    def count_masks(
+        self,
+        query: Packed,
+        database: Packed,
+        query_masks: Packed,
+        database_masks: Packed,
+        bits: int,
+        topk: int,
+        threads: int,
+    ) -> Counts: ...
+
+
+@lru_cache(maxsize=1)
+def backend() -> Backend:
+    """The native core; the numpy reference, with one warning, where it was not built.
+
+    Raises:
+        InvalidInput: `HASHZOO_ISA` names an instruction set that this machine lacks.
+    """
+    try:
+        from hashzoo import _native
+    except ImportError:
+        warnings.warn(
+            "hashzoo._native was not built: ranking in numpy, many times slower", RuntimeWarning, stacklevel=2
+        )
+        return reference
+    try:
+        _native.isa()
+    except ValueError as error:
+        raise InvalidInput(f"HASHZOO_ISA: {error}") from None
+    return _native
+
+
+def thread_count(threads: int | None) -> int:
+    """`threads`, else `HASHZOO_THREADS`, else every core that this process may use.
+
+    Raises:
+        InvalidInput: not a whole number from 1.
+    """
+    if threads is not None:
+        if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
+            raise InvalidInput(f"threads: expected a whole number from 1, got {threads!r}")
+        return int(threads)
+    if wanted := os.environ.get("HASHZOO_THREADS"):
+        if not wanted.isascii() or not wanted.isdigit() or int(wanted) < 1:
+            raise InvalidInput(f"HASHZOO_THREADS: expected a whole number from 1, got {wanted!r}")
+        return int(wanted)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,78 @@
+"""What relevant means: the same class id, or at least one shared label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hashzoo.errors import InvalidInput
+from hashzoo.retrieval.backend import backend
+from hashzoo.retrieval.codes import MOST_BITS, as_array, contiguous
+from hashzoo.retrieval.reference import Counts, Packed
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Class ids `(rows,)` int64, or label sets as bit masks `(rows, words)` uint64, of both sides."""
+
+    query: NDArray[Any]
+    database: NDArray[Any]
+
+    @classmethod
+    def of(cls, query: Any, database: Any, threads: int) -> Labels:
+        """Checks and converts labels of one kind.
+
+        Raises:
+            InvalidInput: one side has class ids and the other label sets, or either is malformed.
+        """
+        arrays = [as_array(values, name) for name, values in _named(query, database)]
+        for name, array in _named(*arrays):
+            if array.ndim not in (1, 2):
+                raise InvalidInput(f"{name}: expected class ids (N,) or multi-hot (N, C), got shape {array.shape}")
+        if arrays[0].ndim != arrays[1].ndim:
+            kinds = ["class ids (N,)" if array.ndim == 1 else "multi-hot (N, C)" for array in arrays]
+            raise InvalidInput(f"query_labels are {kinds[0]} and database_labels {kinds[1]}: expected one kind")
+        if arrays[0].ndim == 1:
+            return cls(*(_class_ids(name, array) for name, array in _named(*arrays)))
+        if arrays[0].shape[1] != arrays[1].shape[1]:
+            raise InvalidInput(
+                f"query_labels has {arrays[0].shape[1]} labels, database_labels {arrays[1].shape[1]}: expected the same"
+            )
+        return cls(*(_masks(name, array, threads) for name, array in _named(*arrays)))
+
+    @property
+    def relevance(self) -> str:
+        return "same class id" if self.query.ndim == 1 else "at least one shared label"
+
+    def check_lengths(self, queries: int, rows: int) -> None:
+        """Raises InvalidInput unless there is one label (set) per code."""
+        for name, codes, labels in (("query", queries, self.query), ("database", rows, self.database)):
+            if len(labels) != codes:
+                raise InvalidInput(f"{name}_labels: expected one per code ({codes}), got {len(labels)}")
+
+    def count(self, query: Packed, database: Packed, chosen: slice, bits: int, topk: int, threads: int) -> Counts:
+        """`reference.count` for the queries `chosen`, whose codes are `query`."""
+        core = backend()
+        count = core.count_classes if self.query.ndim == 1 else core.count_masks
+        return count(query, database, self.query[chosen], self.database, bits, topk, threads)
+
+
+def _named(query: Any, database: Any) -> tuple[tuple[str, Any], tuple[str, Any]]:
+    return ("query_labels", query), ("database_labels", database)
+
+
+def _class_ids(name: str, array: NDArray[Any]) -> NDArray[np.int64]:
+    if array.dtype.kind not in "iu":
+        raise InvalidInput(f"{name}: expected integer class ids, got dtype {array.dtype}")
+    return contiguous(array.astype(np.int64, copy=False))
+
+
+def _masks(name: str, array: NDArray[Any], threads: int) -> Packed:
+    if not 1 <= array.shape[1] <= MOST_BITS:
+        raise InvalidInput(f"{name}: expected 1 to {MOST_BITS} labels, got {array.shape[1]}")
+    if not ((array == 0) | (array == 1)).all():
+        raise InvalidInput(f"{name}: expected multi-hot labels of 0 and 1; other values found")
+    return backend().pack(contiguous(array.astype(np.bool_)), threads)

@@ -1,0 +1,183 @@
+"""Retrieval measures from packed codes and labels, each with its definition. See docs/metrics.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hashzoo.errors import InvalidInput
+from hashzoo.retrieval import reference
+from hashzoo.retrieval.backend import backend, thread_count
+from hashzoo.retrieval.codes import code_pair
+from hashzoo.retrieval.curves import Curves, PRCurve
+from hashzoo.retrieval.labels import Labels
+from hashzoo.retrieval.reference import Packed
+from hashzoo.retrieval.ties import Floats, Groups, average_precision, ratio
+
+TIES = ("expected", "stable", "worst", "best")
+DENOMINATORS = ("relevant", "hits")
+EMPTY = ("zero", "skip")
+
+
+@dataclass(frozen=True, eq=False)
+class Metrics:
+    """What `evaluate` returns. Means are over all queries, or over those with a relevant row if `empty` is "skip"."""
+
+    map: float
+    """Mean average precision under the chosen `ties`; one of the next four."""
+    map_expected: float
+    map_stable: float
+    map_worst: float
+    map_best: float
+    precision_radius2: float
+    pr_curve: PRCurve
+    average_precision: Floats
+    """`(Q,)` under the chosen `ties`; NaN where a query is skipped."""
+    expected_hits: Floats
+    """`(N + 1,)` mean number of relevant rows in the first n places, over all orders of equal distances."""
+    expected_recall: Floats
+    """`(N + 1,)` the same, each query's divided by its relevant rows."""
+    definition: dict[str, Any]
+
+    def precision_at(self, n: int) -> float:
+        """Expected share of relevant rows in the first n places (places beyond the database hold none)."""
+        return float(self.expected_hits[self._place(n)]) / n
+
+    def recall_at(self, n: int) -> float:
+        """Expected share of a query's relevant rows that stand in the first n places."""
+        return float(self.expected_recall[self._place(n)])
+
+    def precision_within(self, radius: int) -> float:
+        """Mean precision of the rows within a Hamming radius in bits; a query that retrieves nothing counts 0."""
+        if radius < 0:
+            raise InvalidInput(f"radius: expected a whole number from 0, got {radius!r}")
+        return float(self.pr_curve.precision[min(radius, len(self.pr_curve.precision) - 1)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """All but the per-query and per-place arrays, in types that JSON has."""
+        return {
+            "map": self.map,
+            "map_expected": self.map_expected,
+            "map_stable": self.map_stable,
+            "map_worst": self.map_worst,
+            "map_best": self.map_best,
+            "precision_radius2": self.precision_radius2,
+            "pr_curve": {name: values.tolist() for name, values in self.pr_curve._asdict().items()},
+            "definition": dict(self.definition),
+        }
+
+    def _place(self, n: int) -> int:
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise InvalidInput(f"n: expected a whole number from 1, got {n!r}")
+        return min(int(n), len(self.expected_hits) - 1)
+
+
+def evaluate(
+    query: Any,
+    query_labels: Any,
+    database: Any,
+    database_labels: Any,
+    *,
+    bits: int | None = None,
+    topk: int | None = None,
+    ties: str = "expected",
+    denominator: str = "relevant",
+    empty: str = "zero",
+    threads: int | None = None,
+) -> Metrics:
+    """Ranks the database for every query by Hamming distance and measures the rankings; exact, nothing is sampled.
+
+    A database row is relevant if it has the query's class, or at least one of its labels.
+
+    Args:
+        query: `(Q, W)` packed uint64, or `(Q, K)` codes as `pack` takes them.
+        query_labels: class ids `(Q,)`, or multi-hot `(Q, C)` of 0/1, C from 1 to 4096.
+        database: `(N, W)` or `(N, K)`.
+        database_labels: `(N,)` or `(N, C)`, of the same kind.
+        bits: code length K; needed if both sides are packed.
+        topk: places that count for average precision; None is all.
+        ties: which order of equal distances `Metrics.map` is for: "expected" (mean over all orders), "stable"
+            (database order), "worst" or "best". All four are computed.
+        denominator: average precision divides by all "relevant" rows of the query, or by the "hits" in the top k.
+        empty: a query without any relevant row counts as "zero", or all means "skip" it.
+        threads: default `HASHZOO_THREADS`, else every core of this process; results do not depend on it.
+
+    Raises:
+        InvalidInput: anything that does not fit the above; an empty query or database; nothing left after "skip".
+    """
+    knobs = (("ties", ties, TIES), ("denominator", denominator, DENOMINATORS), ("empty", empty, EMPTY))
+    for name, value, known in knobs:
+        if value not in known:
+            raise InvalidInput(f"{name}: expected one of {', '.join(known)}, got {value!r}")
+    if topk is not None and (isinstance(topk, bool) or not isinstance(topk, (int, np.integer)) or topk < 1):
+        raise InvalidInput(f"topk: expected a whole number from 1 or None, got {topk!r}")
+    workers = thread_count(threads)
+    labels = Labels.of(query_labels, database_labels, workers)
+    q, d, length = code_pair(query, database, bits, workers)
+    if length is None:
+        raise InvalidInput("bits: packed codes do not tell their length; pass bits=")
+    for name, codes in (("query", q), ("database", d)):
+        if len(codes) == 0:
+            raise InvalidInput(f"{name}: expected at least one code, got none")
+    labels.check_lengths(len(q), len(d))
+    places = len(d) if topk is None else min(int(topk), len(d))
+
+    curves = Curves(len(d), length)
+    precisions: dict[str, list[Floats]] = {name: [] for name in TIES}
+    totals = []
+    for rows in _blocks(q, d, length):
+        everything, relevant, precision, hits = labels.count(q[rows], d, rows, length, places, workers)
+        groups = Groups.of(everything, relevant)
+        total = relevant.sum(axis=1, dtype=np.int64)
+        values = average_precision(groups, total, places, denominator)
+        for order, of_order in zip(("expected", "worst", "best"), values, strict=True):
+            precisions[order].append(of_order)
+        precisions["stable"].append(ratio(precision, total if denominator == "relevant" else hits))
+        curves.add(everything, relevant, groups, len(q[rows]) if empty == "zero" else int((total > 0).sum()))
+        totals.append(total)
+
+    used = np.concatenate(totals) > 0
+    empty_queries = len(q) - int(used.sum())
+    if empty == "zero":
+        used[:] = True
+    elif not used.any():
+        raise InvalidInput(f"empty: 'skip' leaves none of the {len(q)} queries, for none has a relevant row")
+    by_query = {name: np.concatenate(parts) for name, parts in precisions.items()}
+    means = {name: float(values[used].mean()) for name, values in by_query.items()}
+    pr_curve = curves.by_radius()
+    return Metrics(
+        map=means[ties],
+        map_expected=means["expected"],
+        map_stable=means["stable"],
+        map_worst=means["worst"],
+        map_best=means["best"],
+        precision_radius2=float(pr_curve.precision[min(2, length)]),
+        pr_curve=pr_curve,
+        average_precision=np.where(used, by_query[ties], np.nan),
+        expected_hits=curves.hits_by_place(),
+        expected_recall=curves.recall_by_place(),
+        definition={
+            "metric": "mean average precision over the ranking by Hamming distance",
+            "topk": None if topk is None else int(topk),
+            "ties": ties,
+            "denominator": denominator,
+            "empty": empty,
+            "relevance": labels.relevance,
+            "sign": "a bit is set iff the output is >= 0",
+            "nothing_within_radius": "counts as precision 0",
+            "bits": int(length),
+            "queries": len(q),
+            "empty_queries": empty_queries,
+            "database": len(d),
+        },
+    )
+
+
+def _blocks(query: Packed, database: Packed, bits: int) -> list[slice]:
+    """Queries to hold the histograms of at a time, so that memory does not grow with queries x bits."""
+    step = max(512, 2**18 // (bits + 1))
+    if backend() is reference:
+        step = max(1, 2**22 // database.size)  # it does hold queries x database
+    return [slice(start, start + step) for start in range(0, len(query), step)]

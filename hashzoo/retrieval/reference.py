@@ -1,0 +1,97 @@
+"""Slow, obvious numpy: the definition that every kernel is tested against. `threads` is taken and ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Packed = NDArray[np.uint64]
+Counts = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]
+
+
+def pack(values: NDArray[Any], threads: int = 1) -> Packed:
+    """(N, K) -> (N, W) uint64: bit j of a code is bit j % 64 of word j // 64, set iff the value is >= 0 (or true)."""
+    if values.dtype.kind == "f":
+        if np.isnan(values).any():
+            raise ValueError("codes contain NaN")
+        ones = values >= 0
+    else:
+        if not (np.isin(values, (0, 1)).all() or np.isin(values, (-1, 1)).all()):
+            raise ValueError("integer codes must be all in {0, 1} or all in {-1, 1}; other values found")
+        ones = values > 0
+    padded = np.pad(ones, ((0, 0), (0, -ones.shape[1] % 64)))
+    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+def unpack(packed: Packed, bits: int, threads: int = 1) -> NDArray[np.int8]:
+    """(N, W) uint64 -> (N, bits) int8 of -1 and +1."""
+    ones = np.unpackbits(packed.astype("<u8").view(np.uint8), axis=1, count=bits, bitorder="little")
+    return (2 * ones.astype(np.int8) - 1).astype(np.int8)
+
+
+def distances(query: Packed, database: Packed, threads: int = 1) -> NDArray[np.uint16]:
+    """(Q, W), (N, W) uint64 -> (Q, N) uint16 Hamming distances in bits."""
+    result: NDArray[np.uint16] = np.bitwise_count(query[:, None] ^ database[None]).sum(axis=-1, dtype=np.uint16)
+    return result
+
+
+def rank(query: Packed, database: Packed, threads: int = 1) -> NDArray[np.int32]:
+    """(Q, W), (N, W) uint64 -> (Q, N) int32 database rows, nearest first, equal distances in database order."""
+    return distances(query, database).argsort(axis=1, kind="stable").astype(np.int32)
+
+
+def top_k(query: Packed, database: Packed, k: int, threads: int = 1) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The first min(k, N) columns of the ranking: distances (Q, k) int32 and database rows (Q, k) int64."""
+    order = rank(query, database)[:, :k].astype(np.int64)
+    return np.take_along_axis(distances(query, database), order, axis=1).astype(np.int32), order
+
+
+def count_classes(
+    query: Packed,
+    database: Packed,
+    query_classes: NDArray[np.int64],
+    database_classes: NDArray[np.int64],
+    bits: int,
+    topk: int,
+    threads: int = 1,
+) -> Counts:
+    """`count` where relevant means: the same class id."""
+    return count(query, database, np.asarray(query_classes[:, None] == database_classes), bits, topk)
+
+
+def count_masks(
+    query: Packed,
+    database: Packed,
+    query_masks: Packed,
+    database_masks: Packed,
+    bits: int,
+    topk: int,
+    threads: int = 1,
+) -> Counts:
+    """`count` where relevant means: at least one shared label."""
+    relevant: NDArray[np.bool_] = np.any(query_masks[:, None] & database_masks[None], axis=-1)
+    return count(query, database, relevant, bits, topk)
+
+
+def count(query: Packed, database: Packed, relevant: NDArray[np.bool_], bits: int, topk: int) -> Counts:
+    """What every measure needs: rows and relevant rows at each distance, and the average precision of one order.
+
+    Returns:
+        `(Q, bits + 1)` uint32 database rows at each distance; the same for relevant rows; `(Q,)` sum over the relevant
+        rows in the first `topk` places of hits / place, equal distances in database order; `(Q,)` how many those are.
+    """
+    distance, order = distances(query, database), rank(query, database)
+    queries, rows = relevant.shape
+    everything, hits = (np.zeros((queries, bits + 1), np.uint32) for _ in range(2))
+    precision, found = np.zeros(queries), np.zeros(queries, np.int64)
+    place = np.arange(1, rows + 1)
+    for q in range(queries):
+        everything[q] = np.bincount(distance[q], minlength=bits + 1)
+        hits[q] = np.bincount(distance[q][relevant[q]], minlength=bits + 1)
+        hit = relevant[q][order[q]]
+        counted = hit & (place <= topk)
+        precision[q] = (hit.cumsum() / place)[counted].sum()
+        found[q] = counted.sum()
+    return everything, hits, precision, found

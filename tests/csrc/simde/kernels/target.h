@@ -1,0 +1,3 @@
+// Portable intrinsics need no instruction set.
+#pragma once
+#define HASHZOO_TARGET(isa)

@@ -1,0 +1,212 @@
+// Every kernel against a bit-by-bit count, and the threaded algorithms against one thread. Built three ways by
+// test_native_program.py: plain, with sanitizers, and with HASHZOO_SIMDE (portable intrinsics: the kernels of
+// instruction sets that this machine lacks). Prints what it checked; the first difference ends it with status 1.
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "core/count.h"
+#include "core/dispatch.h"
+#include "core/pack.h"
+#include "core/search.h"
+
+namespace hashzoo {
+#ifdef HASHZOO_SIMDE
+void row_neon(const std::uint64_t*, const std::uint64_t*, std::size_t, std::size_t, std::uint16_t*);
+#endif
+
+namespace {
+
+using Words = std::vector<std::uint64_t>;
+
+void check(bool equal, const std::string& what) {
+    if (equal) return;
+    std::fprintf(stderr, "differs: %s\n", what.c_str());
+    std::exit(1);
+}
+
+bool never() { return false; }
+
+std::vector<Isa> kernels() {
+#ifdef HASHZOO_SIMDE
+    return {{"scalar", never, row_scalar, slice_scalar},
+            {"avx2", never, row_avx2, slice_avx2},
+            {"vpopcnt", never, row_vpopcnt, slice_avx2},
+            {"neon", never, row_neon, slice_scalar}};
+#else
+    std::vector<Isa> found;
+    for (const std::string& name : supported_isas()) {
+        set_isa(name);
+        found.push_back(active_isa());
+    }
+    set_isa("auto");
+    return found;
+#endif
+}
+
+Words random_words(std::mt19937_64& random, std::size_t n) {
+    Words words(n);
+    for (std::uint64_t& word : words) word = random() % 8 == 0 ? (random() % 2 ? ~std::uint64_t{0} : 0) : random();
+    return words;
+}
+
+std::uint16_t bit_by_bit(const std::uint64_t* a, const std::uint64_t* b, std::size_t words) {
+    unsigned d = 0;
+    for (std::size_t bit = 0; bit < 64 * words; ++bit) d += (a[bit / 64] ^ b[bit / 64]) >> (bit % 64) & 1;
+    return static_cast<std::uint16_t>(d);
+}
+
+void check_rows(const Isa& isa) {
+    std::mt19937_64 random(1);
+    for (const std::size_t words : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 64}) {
+        for (const std::size_t n : {0, 1, 3, 7, 8, 15, 16, 17, 33, 100}) {
+            const Words query = random_words(random, words), rows = random_words(random, n * words);
+            std::vector<std::uint16_t> out(n);
+            isa.row(query.data(), rows.data(), n, words, out.data());
+            for (std::size_t i = 0; i < n; ++i)
+                check(out[i] == bit_by_bit(query.data(), rows.data() + i * words, words),
+                      std::string(isa.name) + ", " + std::to_string(words) + " words, row " + std::to_string(i));
+        }
+        Words opposite(words, 0), ones(words, ~std::uint64_t{0});
+        std::uint16_t most = 0;
+        isa.row(opposite.data(), ones.data(), 1, words, &most);
+        check(most == 64 * words, std::string(isa.name) + ": the greatest distance");
+    }
+    std::printf("%s: rows agree\n", isa.name);
+}
+
+void check_slices(const Isa& isa) {
+    std::mt19937_64 random(3);
+    for (const std::size_t bits : {1, 2, 7, 8, 9, 12, 16, 48, 56, 57, 63, 64}) {
+        const std::size_t groups = (bits + kGroupPlanes - 1) / kGroupPlanes;
+        const std::uint64_t used = bits == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << bits) - 1;
+        std::vector<std::uint32_t> seen(kSliceDistances, 7), counted(seen);
+        for (int round = 0; round < 4; ++round) {  // rows: anything, all equal to the query, all opposite, anything
+            const std::uint64_t query = random() & used;
+            Words rows = random_words(random, kSliceRows);
+            for (std::uint64_t& row : rows) row = (round == 1 ? query : round == 2 ? ~query : row) & used;
+            Words planes(groups * kGroupPlanes * kSliceWords), flips(planes.size());
+            std::vector<std::uint32_t> relevant;
+            for (std::uint32_t r = 0; r < kSliceRows; ++r) {
+                for (std::size_t b = 0; b < groups * kGroupPlanes; ++b) {
+                    planes[b * kSliceWords + r / 64] |= (rows[r] >> b & 1) << (r % 64);
+                    if (query >> b & 1) flips[b * kSliceWords + r / 64] = ~std::uint64_t{0};
+                }
+                if (round == 3 || random() % 5 == 0) relevant.push_back(1000 + r);
+            }
+            std::vector<Hit> hits(relevant.size());
+            isa.slice({planes.data(), flips.data(), groups, query, rows.data(), relevant.data(), relevant.size(), 1000,
+                       seen.data(), hits.data()});
+            std::size_t next = 0;
+            for (std::uint32_t r = 0; r < kSliceRows; ++r) {
+                const std::uint32_t d = bit_by_bit(&query, &rows[r], 1);
+                if (next < relevant.size() && relevant[next] == 1000 + r) {
+                    check(hits[next].distance == d && hits[next].earlier == counted[d],
+                          std::string(isa.name) + ", slice of " + std::to_string(bits) + " bits, row " +
+                              std::to_string(r));
+                    ++next;
+                }
+                ++counted[d];
+            }
+            check(seen == counted, std::string(isa.name) + ", histogram of " + std::to_string(bits) + " bits");
+        }
+    }
+    std::printf("%s: slices agree\n", isa.name);
+}
+
+struct Results {
+    std::vector<std::int32_t> order, near;
+    std::vector<std::int64_t> index, hits;
+    std::vector<std::uint32_t> all, relevant;
+    std::vector<double> precision;
+
+    bool operator==(const Results& other) const {
+        return order == other.order && near == other.near && index == other.index && hits == other.hits &&
+               all == other.all && relevant == other.relevant && precision == other.precision;
+    }
+};
+
+Results run(const Codes& query, const Codes& database, std::size_t bits, const Relevance& relevance,
+            unsigned threads) {
+    const Control control{threads, never};
+    const std::size_t k = 5;
+    Results r;
+    r.order.resize(query.rows * database.rows);
+    r.near.resize(query.rows * k);
+    r.index.resize(query.rows * k);
+    r.all.resize(query.rows * (bits + 1));
+    r.relevant.resize(query.rows * (bits + 1));
+    r.precision.resize(query.rows);
+    r.hits.resize(query.rows);
+    rank(query, database, r.order.data(), control);
+    top_k(query, database, k, r.near.data(), r.index.data(), control);
+    count(query, database, bits, relevance, 50,
+          {r.all.data(), r.relevant.data(), r.precision.data(), r.hits.data()}, control);
+    return r;
+}
+
+void check_threads() {
+    std::mt19937_64 random(2);
+    const std::size_t queries = 69, rows = 3001;
+    for (const std::size_t bits : {64, 128, 512}) {
+        const std::size_t words = bits / 64;
+        const Words query = random_words(random, queries * words), database = random_words(random, rows * words);
+        const Codes q{query.data(), queries, words}, d{database.data(), rows, words};
+        std::vector<std::int64_t> query_class(queries), row_class(rows);
+        for (auto& c : query_class) c = static_cast<std::int64_t>(random() % 5);
+        for (auto& c : row_class) c = static_cast<std::int64_t>(random() % 4);
+        const ClassRelevance classes(query_class.data(), queries, row_class.data(), rows);
+        const Words query_mask = random_words(random, queries), row_mask = random_words(random, rows);
+        const MaskRelevance masks(query_mask.data(), row_mask.data(), 1);
+        const Relevance* const kinds[] = {&classes, &masks};
+        for (const Relevance* relevance : kinds) {
+            const Results one = run(q, d, bits, *relevance, 1);
+            for (const unsigned threads : {2u, 4u, 64u})
+                check(run(q, d, bits, *relevance, threads) == one, std::to_string(threads) + " threads");
+        }
+        std::vector<std::int8_t> signs(rows * bits);
+        unpack(database.data(), rows, bits, signs.data(), {3, never});
+        Words packed(rows * words);
+        check(pack(signs.data(), rows, bits, packed.data(), {3, never}) == PackProblem::none, "pack refuses signs");
+        check(packed == database, "pack after unpack");
+    }
+    std::printf("threads agree\n");
+}
+
+void check_interruption() {
+    bool thrown = false;
+    try {
+        run_blocks(1000, {4, [] { return true; }}, [](Blocks& blocks) {
+            for (std::size_t block; blocks.next(block);) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        });
+    } catch (const Interrupted&) {
+        thrown = true;
+    }
+    check(thrown, "an interruption does not end the call");
+    thrown = false;
+    try {
+        run_blocks(100, {4, never}, [](Blocks& blocks) {
+            for (std::size_t block; blocks.next(block);)
+                if (block == 50) throw std::string("failed");
+        });
+    } catch (const std::string& message) {
+        thrown = message == "failed";
+    }
+    check(thrown, "an exception of a worker is lost");
+    std::printf("interruption and failure end the call\n");
+}
+
+}  // namespace
+}  // namespace hashzoo
+
+int main() {
+    for (const hashzoo::Isa& isa : hashzoo::kernels()) {
+        hashzoo::check_rows(isa);
+        hashzoo::check_slices(isa);
+    }
+    hashzoo::check_threads();
+    hashzoo::check_interruption();
+    return 0;
+}

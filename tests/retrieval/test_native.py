@@ -1,0 +1,175 @@
+"""Every kernel and every thread count must equal the numpy reference: `==`, never nearly."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from hashzoo import _native
+from hashzoo.retrieval import reference
+
+SIZES = st.integers(0, 40)
+LENGTHS = st.one_of(st.integers(1, 130), st.sampled_from([1024, 4096]))
+
+
+def random_codes(rng: np.random.Generator, rows: int, bits: int, distinct: int | None = None) -> np.ndarray:
+    codes = reference.pack(rng.integers(0, 2, (rows, bits), dtype=np.int8))
+    return codes[rng.integers(0, min(distinct, rows), rows)] if distinct and rows else codes
+
+
+def assert_counts_equal(got: tuple, expected: tuple) -> None:
+    for native, truth in zip(got[:2] + got[3:], expected[:2] + expected[3:], strict=True):
+        assert native.dtype == truth.dtype
+        assert np.array_equal(native, truth)
+    np.testing.assert_allclose(got[2], expected[2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", _native.isas())
+@given(data=st.data(), bits=LENGTHS, queries=SIZES, rows=SIZES, threads=st.integers(1, 3))
+@settings(max_examples=60, deadline=None, derandomize=True)
+def test_search_equals_the_reference(
+    name: str, data: st.DataObject, bits: int, queries: int, rows: int, threads: int
+) -> None:
+    _native.set_isa(name)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    distinct = data.draw(st.sampled_from([None, 1, 2]))
+    query, database = random_codes(rng, queries, bits), random_codes(rng, rows, bits, distinct)
+    assert np.array_equal(_native.distances(query, database, threads), reference.distances(query, database))
+    assert np.array_equal(_native.rank(query, database, threads), reference.rank(query, database))
+    k = data.draw(st.integers(1, 50))
+    for native, truth in zip(
+        _native.top_k(query, database, k, threads), reference.top_k(query, database, k), strict=True
+    ):
+        assert native.dtype == truth.dtype
+        assert np.array_equal(native, truth)
+
+
+@pytest.mark.parametrize("name", _native.isas())
+@given(
+    data=st.data(),
+    bits=LENGTHS,
+    queries=st.one_of(SIZES, st.integers(64, 80)),  # from 64 on, short codes are counted by bit planes
+    rows=st.one_of(SIZES, st.integers(250, 520)),
+    threads=st.integers(1, 3),
+    topk=st.integers(1, 50),
+)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_counts_equal_the_reference(
+    name: str, data: st.DataObject, bits: int, queries: int, rows: int, threads: int, topk: int
+) -> None:
+    _native.set_isa(name)
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    distinct = data.draw(st.sampled_from([None, 1, 2]))
+    query, database = random_codes(rng, queries, bits), random_codes(rng, rows, bits, distinct)
+    classes = data.draw(st.integers(1, 6))
+    labels = rng.integers(-2, classes, queries), rng.integers(-1, classes, rows)
+    assert_counts_equal(
+        _native.count_classes(query, database, *labels, bits, topk, threads),
+        reference.count_classes(query, database, *labels, bits, topk),
+    )
+    width = data.draw(st.sampled_from([1, 70, 4096]))
+    masks = [reference.pack(rng.random((n, width)) < 2 / width) for n in (queries, rows)]
+    assert_counts_equal(
+        _native.count_masks(query, database, *masks, bits, topk, threads),
+        reference.count_masks(query, database, *masks, bits, topk),
+    )
+
+
+@pytest.mark.parametrize("bits", [1, 7, 8, 12, 48, 63, 64, 65, 200])
+@pytest.mark.parametrize("topk", [100, 5000])
+def test_counts_over_many_tiles(isa: str, threads: int, bits: int, topk: int) -> None:
+    rng = np.random.default_rng(bits)
+    query, database = random_codes(rng, 70, bits), random_codes(rng, 5000, bits)
+    labels = rng.integers(0, 10, 70), rng.integers(0, 10, 5000)
+    assert_counts_equal(
+        _native.count_classes(query, database, *labels, bits, topk, threads),
+        reference.count_classes(query, database, *labels, bits, topk),
+    )
+
+
+@pytest.mark.parametrize("bits", [1, 48, 64, 256])
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("queries", [5, 65])
+def test_all_distances_equal(isa: str, threads: int, bits: int, flip: bool, queries: int) -> None:
+    database = reference.pack(np.ones((3000, bits), bool))
+    query = reference.pack(np.full((queries, bits), not flip))
+    assert np.array_equal(_native.rank(query, database, threads), np.tile(np.arange(3000), (queries, 1)))
+    everything, relevant, precision, hits = _native.count_classes(
+        query, database, np.zeros(queries, np.int64), np.arange(3000), bits, 3000, threads
+    )
+    expected = np.zeros((queries, bits + 1), np.uint32)
+    expected[:, bits if flip else 0] = 3000
+    assert np.array_equal(everything, expected)
+    assert np.array_equal(relevant, expected // 3000)
+    assert precision.tolist() == [1.0] * queries
+    assert hits.tolist() == [1] * queries
+
+
+@given(
+    values=st.one_of(
+        hnp.arrays(np.float32, st.tuples(SIZES, st.integers(1, 130)), elements=st.floats(width=32, allow_nan=False)),
+        hnp.arrays(np.float64, st.tuples(SIZES, st.integers(1, 130)), elements=st.floats(allow_nan=False)),
+        hnp.arrays(np.bool_, st.tuples(SIZES, st.integers(1, 130))),
+        hnp.arrays(np.int8, st.tuples(SIZES, st.integers(1, 130)), elements=st.sampled_from([-1, 1])),
+        hnp.arrays(np.int64, st.tuples(SIZES, st.integers(1, 130)), elements=st.sampled_from([0, 1])),
+    ),
+    threads=st.integers(1, 3),
+)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_pack_equals_the_reference(values: np.ndarray, threads: int) -> None:
+    packed = _native.pack(values, threads)
+    assert np.array_equal(packed, reference.pack(values))
+    signs = _native.unpack(packed, values.shape[1], threads)
+    assert np.array_equal(signs, reference.unpack(packed, values.shape[1]))
+    assert np.array_equal(signs == 1, values >= 0 if values.dtype.kind == "f" else values > 0)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64])
+def test_pack_refuses_other_integers(dtype: type) -> None:
+    for values in ([[0, 2]], [[3, 3]], *([] if dtype is np.uint8 else [[[-1, 0]], [[-1, 0, 1]]])):
+        for pack in (_native.pack, reference.pack):
+            with pytest.raises(ValueError, match=r"all in \{0, 1\} or all in \{-1, 1\}"):
+                pack(np.array(values, dtype), 1)
+
+
+def test_nothing_is_converted_silently() -> None:
+    codes = np.zeros((4, 2), np.uint64)
+    with pytest.raises(TypeError):
+        _native.rank(codes.astype(np.int64), codes, 1)
+    with pytest.raises(TypeError):
+        _native.rank(codes[::2], codes[:, ::2], 1)
+    unaligned = np.zeros(8 * 8 + 1, np.uint8)[1:].view(np.uint64).reshape(4, 2)
+    with pytest.raises(ValueError, match="aligned"):
+        _native.rank(unaligned, codes, 1)
+    with pytest.raises(ValueError, match="query has 2 words a code, database has 1"):
+        _native.rank(codes, codes[:, :1].copy(), 1)
+    with pytest.raises(ValueError, match="65 bits do not fill 1 words"):
+        _native.unpack(np.zeros((1, 1), np.uint64), 65, 1)
+    with pytest.raises(ValueError, match="a bit beyond the first 3 is set"):
+        _native.count_classes(*2 * [np.full((1, 1), 8, np.uint64)], *2 * [np.zeros(1, np.int64)], 3, 1, 1)
+    with pytest.raises(ValueError, match="threads must be at least 1"):
+        _native.rank(codes, codes, 0)
+
+
+def test_unknown_instruction_set_lists_what_exists() -> None:
+    with pytest.raises(ValueError, match=r"'sse9' is not available here \(have: auto, .*scalar\)"):
+        _native.set_isa("sse9")
+
+
+def test_ctrl_c_stops_a_long_call() -> None:
+    rng = np.random.default_rng(0)
+    query, database = random_codes(rng, 20_000, 4096), random_codes(rng, 20_000, 4096)  # minutes of work
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        _native.top_k(query, database, 1, 2)
+    timer.join()
+    assert time.monotonic() - begun < 20  # not the minutes; generous, for a loaded machine
