@@ -1,0 +1,1 @@
+"""Datasets: what the images are, and which of them train, query and answer."""
