@@ -1,0 +1,1 @@
+"""Loss terms on relaxed codes, a file each."""

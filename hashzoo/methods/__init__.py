@@ -1,0 +1,1 @@
+"""Hashing methods, a file each."""

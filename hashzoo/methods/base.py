@@ -1,0 +1,189 @@
+"""The interfaces of a method: what an author writes, and what he gets without writing it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from hashzoo.registry import Registry
+from hashzoo.settings import require
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import Tensor, nn
+
+    from hashzoo.backbones.base import Backbone
+    from hashzoo.losses.base import Batch, Loss
+
+Supervision = Literal["none", "pairs", "triplets", "labels"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a method may know before it sees an image."""
+
+    num_classes: int
+    num_train: int
+    image_size: tuple[int, int]  # height and width in pixels
+    multi_label: bool = False
+
+
+class Method(ABC):  # noqa: B024 - its two kinds have the abstract methods
+    """A way to learn codes. Derive from `DeepMethod` or `ShallowMethod`, not from this class.
+
+    The class attributes are what `hashzoo show` prints; the conformance suite asks for all of them.
+
+    Args:
+        bits: code length K, 1 to 4096.
+        task: what the data looks like.
+        config: the settings; None takes the defaults of `Config`.
+        download: whether missing pretrained weights may be fetched.
+    """
+
+    name: ClassVar[str] = ""
+    paper: ClassVar[str] = ""  # authors, title, venue
+    year: ClassVar[int] = 0
+    supervision: ClassVar[Supervision] = "labels"
+    multi_label: ClassVar[bool] = False  # whether images may have several labels
+    deviations: ClassVar[Sequence[str]] = ()  # each point where the code differs from the paper, and why
+    defaults_from: ClassVar[str] = ""  # where the default settings come from
+
+    @dataclass(frozen=True)
+    class Config:
+        """The settings of a method; `--set name=value` reaches each field."""
+
+        def to_dict(self) -> dict[str, Any]:
+            return asdict(self)
+
+    def __init__(self, bits: int, task: Task, config: Any = None, *, download: bool = False) -> None:
+        require(1 <= bits <= 4096, "bits", "1 to 4096", bits)
+        self.bits = bits
+        self.task = task
+        self.config: Any = self.Config() if config is None else config
+        self.download = download
+
+
+class ShallowMethod(Method):
+    """Codes from feature vectors: `fit` returns arrays, `project` applies them. Nothing is kept on the object."""
+
+    @dataclass(frozen=True)
+    class Config(Method.Config):
+        features: Literal["pixels"] = "pixels"  # what describes an image: its pixels, in 0..1
+
+    @abstractmethod
+    def fit(self, features: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Learn from n training images.
+
+        Args:
+            features: (n, d) float32, neither centred nor scaled.
+            labels: (n,) int64 or (n, C) uint8; unsupervised methods must not look.
+            rng: the source of everything random.
+
+        Returns:
+            The model: named float arrays, everything that `project` needs.
+        """
+
+    @abstractmethod
+    def project(self, features: np.ndarray, model: dict[str, np.ndarray]) -> np.ndarray:
+        """(m, d) float32 -> (m, bits) relaxed codes; a bit is set iff its value is >= 0."""
+
+
+class DeepMethod(Method):
+    """Codes from a network trained on images. The smallest one states its `losses`."""
+
+    @dataclass(frozen=True)
+    class Config(Method.Config):
+        backbone: str = "dsh_cnn"
+        weights: str | None = None  # pretrained weights of the backbone
+        input_size: int | None = None  # side in pixels to which images are resized
+        epochs: int = 10
+        batch_size: int = 50
+        sampler: Literal["class_aware", "shuffled"] = "class_aware"  # several labels an image: always shuffled
+        classes_per_batch: int = 10
+        augment: bool = True  # what the dataset declares: shifts, mirroring
+        optimizer: Literal["sgd", "adamw"] = "adamw"
+        lr: float = 3e-3  # at its highest
+        momentum: float = 0.9  # of SGD
+        beta2: float = 0.95  # of AdamW; forgets sooner than the usual 0.999, which suits runs of a few hundred steps
+        weight_decay: float = 0.004
+        schedule: Literal["one_cycle", "step", "cosine"] = "one_cycle"  # step: a tenth at 60 and 85 % of training
+
+        def __post_init__(self) -> None:
+            for name in ("epochs", "batch_size", "classes_per_batch"):
+                require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+            require(self.input_size is None or self.input_size >= 1, "input_size", "at least 1", self.input_size)
+            require(self.lr > 0, "lr", "more than 0", self.lr)
+            require(0 <= self.momentum < 1, "momentum", "0 up to 1, without 1", self.momentum)
+            require(0 <= self.beta2 < 1, "beta2", "0 up to 1, without 1", self.beta2)
+            require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+
+    def __init__(self, bits: int, task: Task, config: Any = None, *, download: bool = False) -> None:
+        from torch import nn
+
+        super().__init__(bits, task, config, download=download)
+        #: Modules beside the network: trained if they have parameters, part of every checkpoint, left out of the
+        #: encoder. Memory banks are buffers here.
+        self.extra = nn.ModuleDict()
+
+    def losses(self) -> list[tuple[float, Loss]]:
+        """Weights and terms of the objective; called once, before training."""
+        return []
+
+    def loss(self, codes: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """(B, bits) float32 relaxed codes -> named weighted scalars; the trainer minimises and logs their sum."""
+        if not hasattr(self, "_losses"):
+            self._losses = self.losses()
+        return {name: weight * term for weight, part in self._losses for name, term in part(codes, batch).items()}
+
+    def network(self) -> nn.Module:
+        """(B, 3, S, S) float images -> (B, bits) relaxed codes."""
+        from torch import nn
+
+        backbone = self.backbone()
+        network = nn.Sequential()
+        network.add_module("backbone", backbone)
+        network.add_module("head", self.head(backbone.out_features))
+        return network
+
+    def head(self, features: int) -> nn.Module:
+        """(B, features) -> (B, bits) relaxed codes: one linear layer unless overridden."""
+        from torch import nn
+
+        layer = nn.Linear(features, self.bits)
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
+        return layer
+
+    def backbone(self, in_channels: int = 3) -> Backbone:
+        """The backbone that the settings name."""
+        from hashzoo.backbones.base import BACKBONES
+
+        size = self.config.input_size or max(self.task.image_size)
+        return BACKBONES.get(self.config.backbone)(
+            in_channels=in_channels, image_size=size, weights=self.config.weights, download=self.download
+        )
+
+    def batches(self, labels: Tensor, generator: torch.Generator) -> Tensor | None:
+        """Positions (steps, B) of one epoch's training images; None leaves it to the `sampler` setting."""
+        return None
+
+    def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        """Called once; the trainer multiplies each group's lr by the schedule."""
+        import torch
+
+        c = self.config
+        if c.optimizer == "sgd":
+            return torch.optim.SGD(parameters, lr=c.lr, momentum=c.momentum, weight_decay=c.weight_decay)
+        return torch.optim.AdamW(parameters, lr=c.lr, betas=(0.9, c.beta2), weight_decay=c.weight_decay, fused=True)
+
+    def on_train_start(self, labels: Tensor) -> None:
+        """Before the first epoch, with the training labels (n,) or (n, C) on the device; fill `extra` here."""
+
+    def on_epoch_start(self, epoch: int, network: nn.Module) -> None:
+        """Schedules and alternating updates go here. Called again after a resume, so keep what must last in `extra`."""
+
+
+METHODS: Registry[Method] = Registry("method", Method, package="hashzoo.methods")

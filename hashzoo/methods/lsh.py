@@ -1,0 +1,27 @@
+"""LSH: random hyperplanes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hashzoo.methods.base import METHODS, ShallowMethod
+
+
+@METHODS.register("lsh")
+class LSH(ShallowMethod):
+    """Signs of Gaussian random projections of the centred features; the first k bits of a long code are a k-bit one."""
+
+    paper = "Charikar, Similarity Estimation Techniques from Rounding Algorithms, STOC 2002"
+    year = 2002
+    supervision = "none"
+    multi_label = True
+    defaults_from = "there is nothing to set but the seed"
+    deviations = ("features are raw pixels; published tables mostly use 512-dimensional GIST",)
+
+    def fit(self, features: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        directions = rng.standard_normal((self.bits, features.shape[1]), dtype=np.float32)
+        return {"mean": features.mean(0, dtype=np.float64).astype(np.float32), "directions": directions}
+
+    def project(self, features: np.ndarray, model: dict[str, np.ndarray]) -> np.ndarray:
+        relaxed: np.ndarray = (features - model["mean"]) @ model["directions"].T
+        return relaxed

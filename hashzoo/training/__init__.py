@@ -1,0 +1,1 @@
+"""Training of deep methods: one plain loop."""
