@@ -6,11 +6,24 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-import torchvision.models as models
 from torch import Tensor, nn
 
 from hashzoo.backbones.base import BACKBONES, Backbone
 from hashzoo.errors import DataError, InvalidSetting
+
+# torchvision's classification networks, spelled out since importing torchvision.models takes a second; a test compares.
+ARCHITECTURES = """
+    alexnet convnext_base convnext_large convnext_small convnext_tiny densenet121 densenet161 densenet169
+    densenet201 efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5
+    efficientnet_b6 efficientnet_b7 efficientnet_v2_l efficientnet_v2_m efficientnet_v2_s googlenet inception_v3
+    maxvit_t mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3 mobilenet_v2 mobilenet_v3_large mobilenet_v3_small
+    regnet_x_16gf regnet_x_1_6gf regnet_x_32gf regnet_x_3_2gf regnet_x_400mf regnet_x_800mf regnet_x_8gf
+    regnet_y_128gf regnet_y_16gf regnet_y_1_6gf regnet_y_32gf regnet_y_3_2gf regnet_y_400mf regnet_y_800mf
+    regnet_y_8gf resnet101 resnet152 resnet18 resnet34 resnet50 resnext101_32x8d resnext101_64x4d resnext50_32x4d
+    shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1 swin_b
+    swin_s swin_t swin_v2_b swin_v2_s swin_v2_t vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn vit_b_16
+    vit_b_32 vit_h_14 vit_l_16 vit_l_32 wide_resnet101_2 wide_resnet50_2
+""".split()
 
 
 class TorchvisionBackbone(Backbone):
@@ -32,6 +45,8 @@ class TorchvisionBackbone(Backbone):
                 f"backbone: expected one that takes {in_channels} channels (dsh_cnn, resnet_cifar), "
                 f"got {self.architecture!r}, which takes 3"
             )
+        from torchvision import models
+
         options: dict[str, Any] = {"transform_input": False} if self.architecture == "googlenet" else {}
         if self.architecture in ("googlenet", "inception_v3"):
             options |= {"aux_logits": False, "init_weights": True}
@@ -69,6 +84,8 @@ def _state(
         return load_file(_existing(file)), None
     if file.suffix in (".pth", ".pt"):
         return torch.load(_existing(file), map_location="cpu", weights_only=True), None
+    from torchvision import models
+
     published = models.get_model_weights(architecture)
     if weights not in published.__members__:
         raise InvalidSetting(
@@ -101,7 +118,7 @@ def _load(network: nn.Module, state: dict[str, Tensor], weights: str) -> None:
     network.load_state_dict(fitting, strict=False)
 
 
-for _architecture in models.list_models(module=models):
+for _architecture in ARCHITECTURES:
     BACKBONES.register(_architecture)(
         type(
             f"Torchvision_{_architecture}",

@@ -89,6 +89,10 @@ class Checkpoint:
             number, _, key = name.partition(".")
             state.setdefault(int(number), {})[key] = tensor
         optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        for parameter, entries in optimizer.state.items():
+            for key, tensor in entries.items():
+                if tensor.shape == parameter.shape:  # a fused step reads memory in the parameter's own order
+                    entries[key] = torch.empty_like(parameter.detach()).copy_(tensor)
         return Position(**{**position, "sums": tuple((name, value) for name, value in position["sums"])})
 
     def remove(self) -> None:

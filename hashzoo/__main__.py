@@ -1,0 +1,7 @@
+"""`python -m hashzoo`."""
+
+import sys
+
+from hashzoo.cli import main
+
+sys.exit(main())

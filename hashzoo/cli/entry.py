@@ -1,0 +1,62 @@
+"""From words to a command and its exit status. A command's module imports what it needs when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from hashzoo import __version__
+from hashzoo.cli import eval as eval_command
+from hashzoo.cli import list as list_command
+from hashzoo.cli import results, run, show
+from hashzoo.errors import HashzooError
+
+_EXAMPLE = """\
+example:
+  hashzoo run dsh --dataset digits --bits 12,24,36,48
+  hashzoo results
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, but a mistake costs one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} ({self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; return the exit status: 0, 2 after a mistake of the user's, 130 after Ctrl-C."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = _parser().parse_args(words)
+        arguments.command = ["hashzoo", *words]
+        arguments.call(arguments)
+        sys.stdout.flush()
+    except HashzooError as mistake:
+        print(f"hashzoo: {' '.join(str(mistake).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; --resume goes on" if words[0] == "run" else "interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails again
+        return 1
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="hashzoo",
+        description="Binary codes for image retrieval: learned, ranked exactly, and reported with their definition.",
+        epilog=_EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"hashzoo {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    for command in (run, list_command, show, eval_command, results):
+        command.add_to(commands)
+    return parser

@@ -1,0 +1,51 @@
+"""Types of arguments, and help that keeps its line breaks."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+MOST_BITS = 4096
+
+Commands = Any  # argparse's action for subcommands has no public name
+
+
+def add_command(commands: Commands, name: str, summary: str, example: str, call: Any) -> argparse.ArgumentParser:
+    """A subcommand whose help ends with an example."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(call=call)
+    return parser
+
+
+def code_lengths(text: str) -> list[int]:
+    """ "12,24" -> [12, 24]."""
+    lengths = []
+    for word in text.split(","):
+        if not (word.strip().isascii() and word.strip().isdigit() and 1 <= int(word) <= MOST_BITS):
+            raise argparse.ArgumentTypeError(
+                f"expected code lengths from 1 to {MOST_BITS}, such as 12,24,36,48, got {text!r}"
+            )
+        lengths.append(int(word))
+    if len(set(lengths)) < len(lengths):
+        raise argparse.ArgumentTypeError(f"expected each code length once, got {text!r}")
+    return lengths
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not (text.isascii() and text.isdigit() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 to 2^32 - 1."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**32):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, got {text!r}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Measures of a set of codes; one file each."""

@@ -1,0 +1,197 @@
+"""Records on disk: one folder per cell, `result.json` written last. The schema is in docs/records.md."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import sys
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hashzoo.errors import InvalidInput, StorageError
+from hashzoo.evaluators.base import CodeSet
+from hashzoo.files import write_atomically
+
+SCHEMA = 1
+RESULT, CODES, MODEL, CURVE, LOG = "result.json", "codes.npz", "model.safetensors", "pr_curve.png", "log.jsonl"
+
+Record = dict[str, Any]
+
+_REQUIRED: dict[str, type | tuple[type, ...]] = {
+    "method": str,
+    "dataset": str,
+    "protocol": str,
+    "title": str,
+    "split_sha256": str,
+    "images_sha256": str,
+    "bits": int,
+    "seed": int,
+    "config": dict,
+    "config_hash": str,
+    "series": str,
+    "metrics": dict,
+    "metric_definition": dict,
+    "timings": dict,
+    "environment": dict,
+    "codes_sha256": str,
+}
+_ARRAYS = ("query_codes", "query_labels", "database_codes", "database_labels")
+
+
+def cell_folder(out: Path, *, dataset: str, protocol: str, method: str, bits: int, seed: int, config_hash: str) -> Path:
+    """Where the record of a cell belongs."""
+    return out / dataset / protocol / method / f"{bits}b-s{seed}-{config_hash}"
+
+
+@contextmanager
+def made_folder(folder: Path) -> Iterator[None]:
+    """Make `folder`; on the way out remove again what was made and is still empty.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as cause:
+            raise StorageError(f"cannot make the folder {folder}: {cause.strerror or cause}") from cause
+        yield
+    finally:
+        for path in made:
+            try:
+                path.rmdir()
+            except OSError:  # not empty, or never made
+                break
+
+
+def discard(folder: Path, *, keep_log: bool) -> None:
+    """Take away what a run that failed may have written; its checkpoint stays, and the log if that has a use."""
+    for name in (MODEL, CODES, CURVE, *(() if keep_log else (LOG,))):
+        (folder / name).unlink(missing_ok=True)
+
+
+def write_record(folder: Path, record: Record) -> None:
+    """Write `result.json`.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(folder / RESULT, f"{text}\n".encode())
+
+
+def read_record(file: Path) -> Record:
+    """The record in `file`.
+
+    Raises:
+        InvalidInput: it is not one, or damaged, or of another schema; the message names the file.
+    """
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as cause:
+        raise InvalidInput(f"{file} is not a record: {cause}") from None
+    if not isinstance(record, dict) or "schema" not in record:
+        raise InvalidInput(f"{file} is not a record: it has no schema")
+    if record["schema"] != SCHEMA:
+        raise InvalidInput(f"{file}: expected a record of schema {SCHEMA}, got {record['schema']!r}")
+    for key, kind in _REQUIRED.items():
+        if not isinstance(record.get(key), kind):
+            raise InvalidInput(f"{file} is not a whole record: {key} is missing or of another type")
+    for key in ("map_expected", "map_worst", "map_best", "precision_radius2"):
+        if not isinstance(record["metrics"].get(key), (int, float)):
+            raise InvalidInput(f"{file} is not a whole record: metrics.{key} is missing or not a number")
+    return record
+
+
+def find_records(folder: Path) -> list[Record]:
+    """Every record below `folder`, by path. A file of that name that is none is skipped with a line on stderr.
+
+    Raises:
+        InvalidInput: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise InvalidInput(f"expected a folder with records, found no folder {folder}")
+    records = []
+    for file in sorted(folder.rglob(RESULT)):
+        try:
+            records.append(read_record(file))
+        except InvalidInput as reason:
+            print(f"hashzoo: skipped {' '.join(str(reason).split())}", file=sys.stderr)
+    return records
+
+
+def write_codes(file: Path, codes: CodeSet) -> None:
+    """Write a codes file, packed.
+
+    Raises:
+        StorageError: it cannot be written.
+    """
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, bits=np.int64(codes.bits), **{name: getattr(codes, name) for name in _ARRAYS})
+    write_atomically(file, buffer.getvalue())
+
+
+def read_codes(file: Path) -> CodeSet:
+    """A codes file of hashzoo's or of any other tool's: packed, or (N, K) of -1/+1, 0/1, bool or float outputs.
+
+    Args:
+        file: the file, or the folder of a cell.
+
+    Raises:
+        InvalidInput: it is missing, damaged, pickled, or its arrays do not fit together; names the file and the key.
+    """
+    file = file / CODES if file.is_dir() else file
+    try:
+        return CodeSet.checked(**_arrays(file))
+    except InvalidInput as reason:
+        raise InvalidInput(f"{file}: {reason}") from None
+
+
+def codes_sha256(codes: CodeSet) -> str:
+    """Of the packed query codes, then database codes, little endian: independent of the file around them."""
+    digest = hashlib.sha256()
+    for array in (codes.query_codes, codes.database_codes):
+        digest.update(np.ascontiguousarray(array, "<u8").data)
+    return digest.hexdigest()
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    try:
+        stream = file.open("rb")
+    except FileNotFoundError:
+        raise InvalidInput("no such file") from None
+    except OSError as cause:
+        raise InvalidInput(f"cannot be read ({cause.strerror or cause})") from None
+    with stream:
+        try:
+            archive = np.load(stream, allow_pickle=False)
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as cause:
+            raise InvalidInput(f"expected an .npz file, got another or a damaged one ({_first_line(cause)})") from None
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise InvalidInput(f"expected an .npz file with {', '.join(_ARRAYS)}, got a single array")
+        with archive:
+            if missing := [name for name in _ARRAYS if name not in archive.files]:
+                found = ", ".join(archive.files) or "nothing"
+                raise InvalidInput(f"missing {', '.join(missing)} (found: {found})")
+            return {name: _member(archive, name) for name in (*_ARRAYS, "bits") if name in archive.files}
+
+
+def _member(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
+    try:
+        array: np.ndarray = archive[name]
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as cause:
+        why = "objects (pickles) are never read" if "allow_pickle" in str(cause) else _first_line(cause)
+        raise InvalidInput(f"{name}: expected an array of numbers; {why}") from None
+    return array
+
+
+def _first_line(cause: BaseException) -> str:
+    return next(iter(str(cause).splitlines()), "") or type(cause).__name__

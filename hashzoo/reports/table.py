@@ -1,0 +1,265 @@
+"""Records as tables, for a terminal and for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hashzoo.reports.wording import map_in_words, map_name
+
+Record = Mapping[str, Any]
+
+_SEPARATELY = "bits"  # the part of a metric's definition that may differ within a table: it is the column
+_CSV_METRICS = (
+    "map",
+    "map_expected",
+    "map_stable",
+    "map_worst",
+    "map_best",
+    "precision_radius2",
+    "precision_at_100",
+    "precision_at_1000",
+    "recall_at_100",
+    "recall_at_1000",
+    "bit_activity_min",
+    "bit_activity_max",
+    "bit_correlation",
+    "dead_bits",
+    "distinct_codes",
+)
+_CSV_DEFINITION = ("topk", "ties", "denominator", "empty", "relevance", "queries", "empty_queries", "database")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells as text, ready to be laid out."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    caption: tuple[str, ...] = ()  # lines
+
+
+def run_tables(records: Sequence[Record]) -> list[Table]:
+    """What `hashzoo run` prints: a table per series, a column per code length, all that defines the numbers below."""
+    return [_series_table(part) for part in _groups(records, lambda record: record["series"])]
+
+
+def results_tables(records: Sequence[Record]) -> list[Table]:
+    """A table per data, protocol, split and definition; a row per method, seed, settings; a column per code length."""
+    return [_comparison(part) for part in _groups(records, _comparable)]
+
+
+def plain(tables: Sequence[Table]) -> str:
+    """For reading in a fixed-width font; as wide as it needs to be."""
+    return "\n\n".join(_plain(table) for table in tables) + "\n" if tables else ""
+
+
+def show(tables: Sequence[Table]) -> None:
+    """On standard output: framed by rich if it is a terminal, else plain."""
+    if not sys.stdout.isatty():
+        sys.stdout.write(plain(tables))
+        return
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = Console()
+    for table in tables:
+        framed = RichTable(title=Text(table.title, style="bold"), title_justify="left")
+        for i, name in enumerate(table.header):
+            framed.add_column(Text(name), justify="right" if i and _numeric(table, i) else "left", overflow="fold")
+        for row in table.rows:
+            framed.add_row(*(Text(cell) for cell in row))
+        console.print(framed)
+        for line in table.caption:
+            console.print(Text(line, style="dim"))
+
+
+def markdown(tables: Sequence[Table]) -> str:
+    """GitHub's tables."""
+    parts = []
+    for table in tables:
+        rule = ["---:" if i and _numeric(table, i) else "---" for i in range(len(table.header))]
+        lines = [_md_row(table.header), "|" + "|".join(rule) + "|", *(_md_row(row) for row in table.rows)]
+        caption = "\n\n".join(table.caption)
+        parts.append(f"**{table.title}**\n\n" + "\n".join(lines) + (f"\n\n{caption}" if caption else ""))
+    return "\n\n".join(parts) + "\n" if parts else ""
+
+
+def write_records(records: Sequence[Record], layout: str) -> None:
+    """On standard output as "plain", "md", "csv" or "json"."""
+    if layout == "plain":
+        show(results_tables(records))
+    else:
+        sys.stdout.write(_LAYOUTS[layout](records))
+    if not records:
+        print("no records yet; hashzoo run makes them", file=sys.stderr)
+
+
+def records_csv(records: Sequence[Record]) -> str:
+    """A line per record: what it is, its metrics and every knob of their definition."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    what = ("dataset", "protocol", "title", "split_sha256", "images_sha256", "method", "bits", "seed", "precision")
+    timings = ("train_s", "encode_s", "evaluate_s")
+    tail = ("threads", "device", "config", "config_hash", "codes_sha256", "created")
+    writer.writerow([*what, *_CSV_METRICS, *_CSV_DEFINITION, *timings, *tail])
+    for r in records:
+        environment = r["environment"]
+        writer.writerow(
+            [
+                *(r.get(key) for key in what),
+                *(r["metrics"].get(key) for key in _CSV_METRICS),
+                *(r["metric_definition"].get(key) for key in _CSV_DEFINITION),
+                *(r["timings"].get(key) for key in timings),
+                environment.get("threads"),
+                environment.get("device"),
+                json.dumps(r["config"], sort_keys=True),
+                *(r.get(key) for key in ("config_hash", "codes_sha256", "created")),
+            ]
+        )
+    return buffer.getvalue()
+
+
+def records_json(records: Sequence[Record]) -> str:
+    """The records themselves, as a list."""
+    return json.dumps(list(records), indent=1, ensure_ascii=False) + "\n"
+
+
+def _series_table(records: Sequence[Record]) -> Table:
+    records = sorted(records, key=lambda r: r["bits"])
+    first = records[0]
+    name = map_name(first["metric_definition"])
+    rows = [
+        (f"{name} (expected)", *(_score(r, "map_expected") for r in records)),
+        ("  tie range", *(_tie_range(r) for r in records)),
+        ("precision, radius 2", *(_score(r, "precision_radius2") for r in records)),
+        *((f"{part}, s", *(_seconds(r, f"{part}_s") for r in records)) for part in ("train", "encode", "evaluate")),
+    ]
+    return Table(
+        title=f"{first['method']} on {first['title']} @{first['protocol']}",
+        header=("", *(f"{r['bits']} bits" for r in records)),
+        rows=tuple(rows),
+        caption=(
+            f"{map_in_words(first['metric_definition'])}.",
+            f"{_sizes(first)}, split {first['split_sha256'][:12]}, seed {first['seed']}, {_machine(first)}.",
+        ),
+    )
+
+
+def _comparison(records: Sequence[Record]) -> Table:
+    lengths = sorted({r["bits"] for r in records})
+    series = _groups(records, lambda r: r["series"])
+    labels = _labels([part[0] for part in series])
+    rows = []
+    for label, part in sorted(zip(labels, series, strict=True), key=lambda pair: pair[0]):
+        by_length = {r["bits"]: _score(r, "map_expected") for r in part}
+        rows.append((label, str(part[0]["seed"]), *(by_length.get(length, "") for length in lengths)))
+    first = records[0]
+    return Table(
+        title=f"{first['title']} @{first['protocol']}: {map_name(first['metric_definition'])} (expected)",
+        header=("method", "seed", *(f"{length} bits" for length in lengths)),
+        rows=tuple(rows),
+        caption=(
+            f"{map_in_words(first['metric_definition'])}.",
+            f"{_sizes(first)}, split {first['split_sha256'][:12]}.",
+        ),
+    )
+
+
+def _labels(records: Sequence[Record]) -> list[str]:
+    """The method, and where one method has several rows of a seed, the settings that tell them apart."""
+    labels = []
+    for record in records:
+        rivals = [r for r in records if (r["method"], r["seed"]) == (record["method"], record["seed"])]
+        known = [_described(r) for r in rivals]
+        differing = [key for key in _described(record) if any(_described(record)[key] != k.get(key) for k in known)]
+        words = [f"{key}={_described(record)[key]}" for key in differing]
+        if sum(all(_described(record).get(key) == k.get(key) for key in differing) for k in known) > 1:
+            words.append(record["series"][:6])
+        labels.append(" ".join([record["method"], *words]))
+    return labels
+
+
+def _described(record: Record) -> dict[str, Any]:
+    environment = record["environment"]
+    return {
+        **record["config"],
+        "precision": record.get("precision"),
+        "image_size": record.get("image_size"),
+        "device": environment.get("device_type"),
+        "hashzoo": record.get("hashzoo"),
+    }
+
+
+def _comparable(record: Record) -> tuple[str, ...]:
+    definition = {key: value for key, value in record["metric_definition"].items() if key != _SEPARATELY}
+    keys = ("dataset", "protocol", "title", "split_sha256", "images_sha256")
+    return (*(record[key] for key in keys), json.dumps(definition, sort_keys=True))
+
+
+def _groups(records: Sequence[Record], key: Any) -> list[list[Record]]:
+    """By equal keys, in order of first appearance."""
+    groups: dict[Any, list[Record]] = {}
+    for record in records:
+        groups.setdefault(key(record), []).append(record)
+    return list(groups.values())
+
+
+def _score(record: Record, key: str) -> str:
+    return f"{record['metrics'][key]:.4f}"
+
+
+def _tie_range(record: Record) -> str:
+    return f"[{_score(record, 'map_worst')}, {_score(record, 'map_best')}]"
+
+
+def _seconds(record: Record, key: str) -> str:
+    seconds = record["timings"].get(key)
+    if seconds is None:
+        return ""
+    return f"{seconds:.3f}" if seconds < 10 else f"{seconds:.1f}"
+
+
+def _sizes(record: Record) -> str:
+    definition = record["metric_definition"]
+    return f"{definition.get('queries'):,} queries against {definition.get('database'):,}"
+
+
+def _machine(record: Record) -> str:
+    environment = record["environment"]
+    threads = environment.get("threads")
+    return f"{environment.get('device')}, {threads} thread{'' if threads == 1 else 's'}, {record.get('precision')}"
+
+
+def _numeric(table: Table, column: int) -> bool:
+    return all(row[column][:1] in ("", "[") or row[column][:1].isdigit() for row in table.rows)
+
+
+def _plain(table: Table) -> str:
+    grid = [table.header, *table.rows]
+    widths = [max(len(row[i]) for row in grid) for i in range(len(table.header))]
+    right = [bool(i) and _numeric(table, i) for i in range(len(widths))]
+    lines = [
+        "  ".join(cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True)).rstrip()
+        for row in grid
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([table.title, "", *lines, *(["", *table.caption] if table.caption else [])])
+
+
+def _md_row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.strip().replace("|", "\\|") for cell in cells) + " |"
+
+
+_LAYOUTS: dict[str, Callable[[Sequence[Record]], str]] = {
+    "md": lambda records: markdown(results_tables(records)),
+    "csv": records_csv,
+    "json": records_json,
+}

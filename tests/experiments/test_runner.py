@@ -1,0 +1,340 @@
+import errno
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hashzoo.errors import CheckpointError, HashzooError, InvalidInput, InvalidSetting, StorageError, UnknownName
+from hashzoo.experiments import runner, store
+from hashzoo.experiments.runner import RunOptions, config_hash, identity, plan, run_cell, run_cells, series_hash
+from hashzoo.methods.base import METHODS
+from hashzoo.methods.encoder import load_encoder
+from hashzoo.methods.lsh import LSH
+from hashzoo.training.checkpoint import Checkpoint
+
+KEYS = {
+    *("schema", "method", "dataset", "protocol", "split_sha256", "bits", "seed", "config", "metrics"),
+    *("metric_definition", "timings", "environment", "codes_sha256"),
+    *("title", "images_sha256", "config_hash", "paper", "deviations", "hashzoo", "created", "command"),
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def cells_of(reporter, method="lsh", bits=(12,), settings=None, **options):
+    return plan(method, bits, settings or {}, device="cpu", precision="fp32", reporter=reporter, **options)
+
+
+def dsh_cell(reporter, epochs=2, **options):
+    return cells_of(reporter, "dsh", settings={"epochs": str(epochs), "batch_size": "9"}, **options)[0]
+
+
+def test_a_shallow_record_is_whole(tmp_path, data, reporter):
+    options = RunOptions(
+        tmp_path, command=["hashzoo", "run", "lsh", "--data-root", "/home/me", "--out=/x", "--bits", "12"]
+    )
+    record = run_cell(cells_of(reporter)[0], data, options, reporter)
+    folder = tmp_path / "tiny" / "standard" / "lsh" / f"12b-s0-{record['config_hash']}"
+    assert {file.name for file in folder.iterdir()} == {"result.json", "codes.npz", "model.safetensors", "pr_curve.png"}
+    assert store.read_record(folder / "result.json") == record
+    assert set(record) >= KEYS
+    assert record["command"] == "hashzoo run lsh --data-root PATH --out=PATH --bits 12"
+    assert str(tmp_path) not in json.dumps(record)
+    assert set(record["timings"]) == {"train_s", "encode_s", "evaluate_s"}
+    assert set(record["environment"]) >= {"versions", "isa", "device", "threads", "commit", "dirty"}
+    assert record["metric_definition"]["ties"] == "expected"
+    codes = store.read_codes(folder)
+    assert store.codes_sha256(codes) == record["codes_sha256"]
+    np.testing.assert_array_equal(load_encoder(folder).encode_split(data.query), codes.query_codes)
+    assert (folder / "pr_curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_network_is_trained_and_its_checkpoint_removed(tmp_path, data, reporter):
+    record = run_cell(dsh_cell(reporter), data, RunOptions(tmp_path), reporter)
+    (result,) = tmp_path.rglob("result.json")
+    assert sorted(file.name for file in result.parent.iterdir()) == [
+        "codes.npz",
+        "log.jsonl",
+        "model.safetensors",
+        "pr_curve.png",
+        "result.json",
+    ]
+    assert len((result.parent / "log.jsonl").read_text().splitlines()) == 2
+    assert record["config"]["epochs"] == 2
+    assert reporter.steps > 0
+
+
+def test_a_finished_cell_is_skipped_unless_forced(tmp_path, data, reporter):
+    cell = cells_of(reporter)[0]
+    first = run_cell(cell, data, RunOptions(tmp_path), reporter)
+    again = run_cell(cell, data, RunOptions(tmp_path), reporter)
+    assert again == first
+    assert "--force runs it again" in reporter.notes[-1]
+    (file,) = tmp_path.rglob("result.json")
+    before = file.stat().st_ino
+    forced = run_cell(cell, data, RunOptions(tmp_path, force=True), reporter)
+    assert file.stat().st_ino != before
+    assert forced["codes_sha256"] == first["codes_sha256"]
+
+
+def test_a_damaged_record_is_made_again(tmp_path, data, reporter):
+    cell = cells_of(reporter)[0]
+    first = run_cell(cell, data, RunOptions(tmp_path), reporter)
+    (file,) = tmp_path.rglob("result.json")
+    file.write_text("{")
+    again = run_cell(cell, data, RunOptions(tmp_path), reporter)
+    assert again["codes_sha256"] == first["codes_sha256"]
+    assert store.read_record(file) == again
+
+
+class Interrupting:
+    """Presses Ctrl-C after some steps."""
+
+    def __init__(self, reporter, after):
+        self.reporter, self.after = reporter, after
+        self.note = reporter.note
+
+    def training(self, title, epochs):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        return None
+
+    def on_step(self, done, total, terms, images_per_second):
+        if done >= self.after:
+            raise KeyboardInterrupt
+
+
+def unfinished(tmp_path, data, reporter, cell):
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(cell, data, RunOptions(tmp_path), Interrupting(reporter, after=3))
+    (index,) = tmp_path.rglob("checkpoint.json")
+    return index.parent
+
+
+def test_an_unfinished_run_waits_for_a_decision(tmp_path, data, reporter):
+    cell = dsh_cell(reporter, epochs=4)
+    folder = unfinished(tmp_path, data, reporter, cell)
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    with pytest.raises(InvalidInput, match=r"unfinished run \(2 of 4 epochs done\): --resume .* --force"):
+        run_cell(cell, data, RunOptions(tmp_path), reporter)
+    assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
+
+
+def test_one_unfinished_cell_stops_all_before_they_start(tmp_path, data, reporter):
+    settings = {"epochs": "4", "batch_size": "9"}
+    cells = cells_of(reporter, "dsh", (8, 12), settings)
+    unfinished(tmp_path, data, reporter, cells[1])
+    with pytest.raises(InvalidInput, match="unfinished"):
+        run_cells(cells, data, RunOptions(tmp_path), reporter)
+    assert not list(tmp_path.rglob("8b-*"))
+
+
+def test_resume_and_force_end_in_the_codes_of_an_unbroken_run(tmp_path, data, reporter):
+    cell = dsh_cell(reporter, epochs=4)
+    whole = run_cell(cell, data, RunOptions(tmp_path / "whole"), reporter)
+    for name, options in (("resume", {"resume": True}), ("force", {"force": True})):
+        folder = unfinished(tmp_path / name, data, reporter, cell)
+        record = run_cell(cell, data, RunOptions(tmp_path / name, **options), reporter)
+        assert record["codes_sha256"] == whole["codes_sha256"]
+        assert record["model_sha256"] == whole["model_sha256"]
+        assert not list(folder.glob("checkpoint*"))
+        assert len((folder / "log.jsonl").read_text().splitlines()) == 4
+
+
+def test_resume_without_a_checkpoint_starts_and_says_so(tmp_path, data, reporter):
+    run_cell(dsh_cell(reporter), data, RunOptions(tmp_path, resume=True), reporter)
+    assert any("no checkpoint" in note for note in reporter.notes)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path, data, reporter):
+    cell = dsh_cell(reporter, epochs=4)
+    folder = unfinished(tmp_path, data, reporter, cell)
+    index = folder / "checkpoint.json"
+    index.write_text(index.read_text().replace(config_hash(cell, data), "0" * 12))
+    with pytest.raises(CheckpointError, match="belongs to other settings"):
+        run_cell(cell, data, RunOptions(tmp_path, resume=True), reporter)
+    assert index.exists()
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path, data, reporter):
+    cell = dsh_cell(reporter, epochs=4)
+    folder = unfinished(tmp_path, data, reporter, cell)
+    (tensors,) = folder.glob("checkpoint-*.safetensors")
+    tensors.write_bytes(tensors.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="is damaged"):
+        run_cell(cell, data, RunOptions(tmp_path, resume=True), reporter)
+    (folder / "checkpoint.json").write_text("{")
+    with pytest.raises(InvalidInput, match="its checkpoint is damaged"):
+        run_cell(cell, data, RunOptions(tmp_path), reporter)
+
+
+def test_the_hash_covers_what_changes_the_number(data, reporter):
+    (cell,) = cells_of(reporter)
+    assert config_hash(cell, data) == config_hash(cells_of(reporter)[0], data)
+    others = [
+        (replace(cell, bits=13), data),
+        (replace(cell, seed=1), data),
+        (replace(cell, precision="bf16"), data),
+        (replace(cell, device="cuda"), data),
+        (replace(cell, image_size=16), data),
+        (replace(cell, topk=5), data),
+        (dsh_cell(reporter, epochs=2), data),
+        (dsh_cell(reporter, epochs=3), data),
+        (cell, replace(data, split_sha256="0")),
+        (cell, replace(data, images_sha256="0")),
+        (cell, replace(data, protocol="other")),
+        (cell, replace(data, topk=7)),
+    ]
+    hashes = {config_hash(*other) for other in [(cell, data), *others]}
+    assert len(hashes) == len(others) + 1
+    assert series_hash(cell, data) == series_hash(replace(cell, bits=13), data)
+    assert series_hash(cell, data) != series_hash(replace(cell, seed=1), data)
+
+
+def test_the_version_of_the_owner_is_part_of_the_hash(data, reporter, monkeypatch):
+    (cell,) = cells_of(reporter)
+    before = config_hash(cell, data)
+    monkeypatch.setattr(runner, "owner_of", lambda cls: {"elsewhere": "2.0"})
+    assert identity(cell, data)["versions"]["elsewhere"] == "2.0"
+    assert config_hash(cell, data) != before
+
+
+def test_weights_are_recorded_by_content_not_by_path(tmp_path, data, reporter):
+    def with_weights(folder, content):
+        (tmp_path / folder).mkdir()
+        file = tmp_path / folder / "trunk.safetensors"
+        file.write_bytes(content)
+        return identity(cells_of(reporter, "dsh", settings={"weights": str(file)})[0], data)
+
+    a, b, c = with_weights("a", b"1"), with_weights("b", b"1"), with_weights("c", b"2")
+    assert a == b != c
+    assert a["config"]["weights"].startswith("trunk.safetensors sha256:")
+
+
+class OneLabel(LSH):
+    """Refuses several labels."""
+
+    multi_label = False
+
+
+def test_several_labels_need_a_method_that_takes_them(tmp_path, multi_label_data, reporter, monkeypatch):
+    monkeypatch.setitem(METHODS._classes, "one_label", OneLabel)
+    monkeypatch.setattr(OneLabel, "name", "one_label")
+    with pytest.raises(InvalidInput, match=r"one_label needs one label .* these can: \w+, \w+, \w+"):
+        run_cells(cells_of(reporter, "one_label"), multi_label_data, RunOptions(tmp_path), reporter)
+    assert list(tmp_path.iterdir()) == []
+    record = run_cell(cells_of(reporter)[0], multi_label_data, RunOptions(tmp_path), reporter)
+    assert record["metric_definition"]["relevance"] == "at least one shared label"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("dhs", [12], {}), UnknownName, "did you mean 'dsh'"),
+        (("dsh", [12], {"backbone": "resnt18"}), UnknownName, "did you mean 'resnet18'"),
+        (("dsh", [12], {"epoch": "2"}), UnknownName, "did you mean 'epochs'"),
+        (("dsh", [12], {"epochs": "two"}), InvalidSetting, "epochs: expected a whole number"),
+        (("dsh", [0], {}), InvalidSetting, "bits: expected 1 to 4096"),
+        (("lsh", [12], {"epochs": "2", "backbone": "dsh_cnn"}), InvalidSetting, "has no backbone and no epochs"),
+    ],
+)
+def test_planning_refuses(reporter, arguments, error, message):
+    with pytest.raises(error, match=message):
+        plan(*arguments, reporter=reporter)
+
+
+def test_a_gpu_that_is_not_there(reporter, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InvalidSetting, match="--device cpu"):
+        plan("dsh", [12], {}, device="cuda", reporter=reporter)
+
+
+@pytest.mark.parametrize(("native", "chosen"), [(True, "bf16"), (False, "fp32")])
+def test_automatic_precision_follows_the_hardware(reporter, monkeypatch, native, chosen):
+    monkeypatch.setattr(runner, "has_native_bf16", lambda device: native)
+    (auto,) = plan("dsh", [12], {}, device="cpu", reporter=reporter)
+    assert auto.precision == chosen
+    (asked,) = plan("dsh", [12], {}, device="cpu", precision="bf16", reporter=reporter)
+    assert asked.precision == "bf16"
+    assert bool(reporter.notes) is not native
+
+
+def test_a_shallow_method_has_neither_device_nor_precision(reporter):
+    (cell,) = plan("lsh", [12], {}, device="cuda", precision="bf16", reporter=reporter)
+    assert (cell.device, cell.precision) == ("cpu", "fp32")
+    assert reporter.notes == ["lsh trains no network: it runs on the CPU in fp32"]
+
+
+def test_a_backbone_that_cannot_take_the_images_leaves_nothing(tmp_path, data, reporter):
+    (cell,) = cells_of(reporter, "dsh", settings={"backbone": "alexnet"})
+    with pytest.raises(InvalidSetting, match="cannot take 8x8"):
+        run_cell(cell, data, RunOptions(tmp_path / "runs"), reporter)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_while_the_record_is_written(tmp_path, data, reporter, monkeypatch):
+    replaced = os.replace
+
+    def full(source, target):
+        if str(target).endswith("result.json"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        replaced(source, target)
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(StorageError, match=r"cannot write .*result\.json: No space left"):
+        run_cell(cells_of(reporter)[0], data, RunOptions(tmp_path), reporter)
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.undo()
+    run_cell(cells_of(reporter)[0], data, RunOptions(tmp_path), reporter)
+
+
+def test_a_full_disk_after_training_keeps_the_checkpoint(tmp_path, data, reporter, monkeypatch):
+    cell = dsh_cell(reporter, epochs=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(runner, "pr_curve_png", lambda record: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run_cell(cell, data, RunOptions(tmp_path), reporter)
+    (index,) = tmp_path.rglob("checkpoint.json")
+    assert not {"model.safetensors", "codes.npz", "result.json"} & {file.name for file in index.parent.iterdir()}
+    run_cell(cell, data, RunOptions(tmp_path, resume=True), reporter)
+
+
+def test_a_loss_that_is_not_finite_leaves_nothing(tmp_path, data, reporter):
+    (cell,) = cells_of(reporter, "dsh", settings={"epochs": "3", "batch_size": "9", "alpha": "1e38", "lr": "1e30"})
+    with pytest.raises(HashzooError, match="a lower learning rate may help"):
+        run_cell(cell, data, RunOptions(tmp_path / "runs"), reporter)
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_a_full_disk_from_the_start_leaves_nothing(tmp_path, data, reporter, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    for cell in (cells_of(reporter)[0], dsh_cell(reporter)):
+        with pytest.raises(StorageError, match="No space left"):
+            run_cell(cell, data, RunOptions(tmp_path / "runs"), reporter)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_the_checkpoint_of_a_forced_run_is_its_own(tmp_path, data, reporter):
+    cell = dsh_cell(reporter, epochs=4)
+    run_cell(cell, data, RunOptions(tmp_path), reporter)
+    with pytest.raises(KeyboardInterrupt):
+        run_cell(cell, data, RunOptions(tmp_path, force=True), Interrupting(reporter, after=3))
+    (folder,) = (path.parent for path in tmp_path.rglob("checkpoint.json"))
+    assert not (folder / "result.json").exists()  # or it would vouch for codes that are about to change
+    assert Checkpoint(folder, "").exists()
