@@ -13,8 +13,8 @@ class DshCnn(Backbone):
     """Three 5x5 convolutions (32, 32, 64 channels), each pooled 3/2 with rounding up, then 500 units.
 
     0.59 million parameters at 32x32. Weights start from Xavier's uniform distribution, biases from 0. Source: Liu et
-    al., CVPR 2016, figure 2 and the authors' network definition, without its two response normalizations: with their alpha
-    of 5e-5 they do next to nothing to activations of normalized images.
+    al., CVPR 2016, figure 2 and the authors' network definition, without its two response normalizations: with their
+    alpha of 5e-5 they do next to nothing to activations of normalized images.
     """
 
     map_channels = 64

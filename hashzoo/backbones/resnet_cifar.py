@@ -73,5 +73,9 @@ class ResNetCifar(Backbone):
 
 for _depth in (32, 44, 56):
     BACKBONES.register(f"resnet_cifar{_depth}")(
-        type(f"ResNetCifar{_depth}", (ResNetCifar,), {"__module__": __name__, "depth": _depth})
+        type(
+            f"ResNetCifar{_depth}",
+            (ResNetCifar,),
+            {"__module__": __name__, "__doc__": f"`resnet_cifar` with {_depth} layers.", "depth": _depth},
+        )
     )

@@ -78,12 +78,8 @@ def _state(
 ) -> tuple[dict[str, Tensor], tuple[list[float], list[float]] | None]:
     """Pretrained tensors by name or file, and the normalization they were trained with if it is known."""
     file = Path(weights)
-    if file.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(_existing(file)), None
-    if file.suffix in (".pth", ".pt"):
-        return torch.load(_existing(file), map_location="cpu", weights_only=True), None
+    if file.suffix in (".safetensors", ".pth", ".pt"):
+        return _read(file), None
     from torchvision import models
 
     published = models.get_model_weights(architecture)
@@ -100,10 +96,20 @@ def _state(
     return chosen.get_state_dict(check_hash=True), (list(preset.mean), list(preset.std))
 
 
-def _existing(file: Path) -> Path:
+def _read(file: Path) -> dict[str, Tensor]:
+    """The state dict in a file, without executing anything."""
+    from safetensors.torch import load_file
+
     if not file.is_file():
         raise DataError(f"weights: no such file {file}")
-    return file
+    try:
+        safe = file.suffix == ".safetensors"
+        state = load_file(file) if safe else torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as cause:  # there is no end to what unpickling a damaged file may raise
+        raise DataError(f"weights: {file} is damaged or holds more than tensors") from cause
+    if not (isinstance(state, dict) and all(isinstance(tensor, Tensor) for tensor in state.values())):
+        raise DataError(f"weights: expected a state dict of tensors in {file}, got {type(state).__name__}")
+    return state
 
 
 def _load(network: nn.Module, state: dict[str, Tensor], weights: str) -> None:

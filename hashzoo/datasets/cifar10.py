@@ -23,7 +23,9 @@ _BATCH = 10_000  # images in one original file
 
 @DATASETS.register("cifar10")
 class Cifar10(Dataset):
-    """The original batches in ROOT/cifar-10-batches-py, else ROOT/cifar10/{train,test}/<class>/*.{png,jpg,jpeg}.
+    """60,000 colour images of 32x32 in ten classes, from the original batches or from a tree of image files.
+
+    Read from ROOT/cifar-10-batches-py, else from ROOT/cifar10/{train,test}/<class>/*.{png,jpg,jpeg}.
 
     Class ids are those of the original for both. The pool holds the training images, then the test images; those of
     a tree by class and path. A tree may hold a part of the images, and then `title` says how many.

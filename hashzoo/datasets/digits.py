@@ -17,7 +17,9 @@ _SCALE = 4  # each source pixel becomes 4x4
 
 @DATASETS.register("digits")
 class Digits(Dataset):
-    """Shown as 32x32 RGB: each of the 8x8 pixels is repeated 4x4, and its value 0..16 becomes `(255 v + 8) // 16`.
+    """1,797 handwritten digits that come with scikit-learn: 8x8 grey, shown as 32x32 RGB.
+
+    Each of the 8x8 pixels is repeated 4x4, and its value 0..16 becomes `(255 v + 8) // 16`.
 
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998 (its test part).
     """

@@ -15,7 +15,9 @@ _QUERY = ("query", "test", "val")
 
 @DATASETS.register("folder")
 class Folder(Dataset):
-    """ROOT/train, ROOT/query (else `test`, else `val`) and ROOT/database, each with one folder per class.
+    """Images of your own: any tree ROOT/<split>/<class>/...
+
+    Splits are ROOT/train, ROOT/query (else `test`, else `val`) and ROOT/database, each with one folder per class.
 
     Without `database` the training images answer. Images may lie at any depth below their class folder. Class ids
     number the sorted class names of all splits together. The pool holds the splits in the order above, each by class

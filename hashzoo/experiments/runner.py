@@ -8,7 +8,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -150,6 +150,7 @@ def identity(cell: Cell, data: LoadedDataset) -> dict[str, Any]:
         "protocol": data.protocol,
         "split_sha256": data.split_sha256,
         "images_sha256": data.images_sha256,
+        "augmentation": asdict(data.augmentation),
         "bits": cell.bits,
         "seed": cell.seed,
         "device_type": cell.device,
@@ -259,6 +260,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "seed": cell.seed,
         "precision": cell.precision,
         "image_size": cell.image_size,
+        "augmentation": facts["augmentation"],
         "config": facts["config"],
         "config_hash": _short_hash(facts),
         "series": series_hash(cell, data),

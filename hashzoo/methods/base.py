@@ -96,19 +96,19 @@ class DeepMethod(Method):
 
     @dataclass(frozen=True)
     class Config(Method.Config):
-        backbone: str = "dsh_cnn"
+        backbone: str = "dsh_cnn"  # the network under the codes: `hashzoo list backbones`
         weights: str | None = None  # pretrained weights of the backbone
         input_size: int | None = None  # side in pixels to which images are resized
-        epochs: int = 10
-        batch_size: int = 50
+        epochs: int = 10  # passes over the training images
+        batch_size: int = 50  # images a step
         sampler: Literal["class_aware", "shuffled"] = "class_aware"  # several labels an image: always shuffled
-        classes_per_batch: int = 10
+        classes_per_batch: int = 10  # of the class-aware sampler, the same number of images each
         augment: bool = True  # what the dataset declares: shifts, mirroring
-        optimizer: Literal["sgd", "adamw"] = "adamw"
+        optimizer: Literal["sgd", "adamw"] = "adamw"  # stochastic gradient descent with momentum, or AdamW
         lr: float = 3e-3  # at its highest
         momentum: float = 0.9  # of SGD
         beta2: float = 0.95  # of AdamW; forgets sooner than the usual 0.999, which suits runs of a few hundred steps
-        weight_decay: float = 0.004
+        weight_decay: float = 0.004  # of the optimiser
         schedule: Literal["one_cycle", "step", "cosine"] = "one_cycle"  # step: a tenth at 60 and 85 % of training
 
         def __post_init__(self) -> None:

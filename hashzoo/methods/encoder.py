@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,11 +54,14 @@ class Encoder(ABC):
         """Write `file` in safetensors format, with what `load_encoder` needs in its header."""
         from safetensors.numpy import save
 
+        config = self.method.config.to_dict()
+        if "weights" in config:  # what they were is in the tensors, and a path means nothing elsewhere
+            config["weights"] = None
         header = {
             "method": self.method.name,
             "bits": self.bits,
             "task": asdict(self.method.task),
-            "config": self.method.config.to_dict(),
+            "config": config,
         }
         arrays = {name: np.ascontiguousarray(array) for name, array in self.tensors().items()}
         write_atomically(file, save(arrays, metadata={"hashzoo": json.dumps(header, sort_keys=True)}))
@@ -157,7 +160,7 @@ def _rebuild(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Encoder:
 
     from hashzoo.backbones.base import Preprocess
 
-    method = cls(header["bits"], task, replace(config, weights=None))
+    method = cls(header["bits"], task, config)
     network = method.network()
     preprocess = Preprocess([0.0] * 3, [1.0] * 3, config.input_size)
     for prefix, module in (("network.", network), ("preprocess.", preprocess)):

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load as load_tensors
@@ -53,7 +54,7 @@ class Checkpoint:
         index = {
             "fingerprint": self.fingerprint,
             "file": file.name,
-            "sha256": hashlib.sha256(data).hexdigest(),
+            "sha256": _sha256(data, asdict(position)),
             "position": asdict(position),
         }
         write_atomically(self.index, json.dumps(index, indent=1).encode())
@@ -71,10 +72,11 @@ class Checkpoint:
         try:
             index = json.loads(self.index.read_text())
             data = (self.folder / index["file"]).read_bytes()
-            fingerprint, sha256, position = index["fingerprint"], index["sha256"], index["position"]
+            fingerprint, sha256, stored = index["fingerprint"], index["sha256"], index["position"]
+            position = Position(**{**stored, "sums": tuple((name, value) for name, value in stored["sums"])})
         except (OSError, ValueError, KeyError, TypeError) as cause:
             raise CheckpointError(f"{self.index} is damaged ({cause}); {advice}") from None
-        if hashlib.sha256(data).hexdigest() != sha256:
+        if _sha256(data, stored) != sha256:
             raise CheckpointError(f"{self.folder / index['file']} is damaged (its sha256 differs); {advice}")
         if fingerprint != self.fingerprint:
             raise CheckpointError(
@@ -93,7 +95,7 @@ class Checkpoint:
             for key, tensor in entries.items():
                 if tensor.shape == parameter.shape:  # a fused step reads memory in the parameter's own order
                     entries[key] = torch.empty_like(parameter.detach()).copy_(tensor)
-        return Position(**{**position, "sums": tuple((name, value) for name, value in position["sums"])})
+        return position
 
     def remove(self) -> None:
         """Delete index and tensors, as after a finished run."""
@@ -103,6 +105,12 @@ class Checkpoint:
 
     def _tensor_files(self) -> list[Path]:
         return list(self.folder.glob("checkpoint-*.safetensors"))
+
+
+def _sha256(data: bytes, position: dict[str, Any]) -> str:
+    digest = hashlib.sha256(data)
+    digest.update(json.dumps(position, sort_keys=True).encode())
+    return digest.hexdigest()
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -35,7 +35,7 @@ class DFEH(DeepMethod):
         "a reconstruction: the paper's equations, figures and training settings could not be read",
         "enhancement layer: structure unknown; ours has three scales, a channel gate, a bottleneck and a shortcut",
         "enhancement layer: position unknown; in front of the network by default, since the paper describes it first",
-        "feature extractor: unknown; the DSH network, since the paper's deep rows look like small networks from scratch",
+        "feature extractor: unknown; the DSH network, since the paper's deep rows look like small nets from scratch",
         "hash layer: unknown; linear without activation, as in DSH",
         "contrastive loss: form unknown; that of DSH on squared distances with margin 2K",
         "quantization loss: form unknown; L1 as in DSH, each image counted once",
@@ -48,7 +48,7 @@ class DFEH(DeepMethod):
 
     @dataclass(frozen=True)
     class Config(DeepMethod.Config):
-        epochs: int = 6
+        epochs: int = 6  # passes over the training images
         fe: Literal["none", "se", "multiscale"] = "multiscale"  # enhancement block; none is DSH with a balance term
         fe_position: Literal["stem", "post"] = "stem"  # before the backbone, or on its last feature map
         hash_act: Literal["none", "tanh"] = "none"  # activation of the hash layer
