@@ -55,6 +55,11 @@ class CodeSet:
                 raise InvalidInput(f"{name}: expected at least one code, got none")
             if array.dtype == np.uint64:
                 continue
+            if array.dtype.kind == "f" and (array == 0).any() and np.isin(array, (0, 1)).all():
+                raise InvalidInput(
+                    f"{name}: floats of 0 and 1 alone are ambiguous, since a float bit is set iff it is >= 0; "
+                    "save them as integers or bool"
+                )
             if length is not None and array.shape[1] != length:
                 raise InvalidInput(f"{name}: expected codes of {length} bits, got {array.shape[1]}")
             length = array.shape[1]

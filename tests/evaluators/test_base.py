@@ -40,6 +40,7 @@ def test_multi_hot_labels_become_uint8():
     ("changed", "message"),
     [
         ({"query_codes": np.array([[1, np.nan, 1], [1, 1, 1]])}, "query_codes: 1 codes contain NaN, first row 0"),
+        ({"query_codes": (SIGNS[:2] + 1) / 2}, "query_codes: floats of 0 and 1 alone are ambiguous"),
         ({"query_codes": SIGNS[0]}, "query_codes: expected .* got shape \\(3,\\)"),
         ({"query_codes": SIGNS[:2, :2]}, "database_codes: expected codes of 2 bits, got 3"),
         ({"query_codes": SIGNS[:2] * 3}, "query_codes: .*other values"),
