@@ -112,9 +112,7 @@ def test_a_taken_name_names_both_owners(animals):
     animals.register("cow")(type("Cow", (Animal,), {}))
     with pytest.raises(DuplicateName) as caught:
         animals.register("cow")(type("Bull", (Animal,), {}))
-    assert (
-        str(caught.value) == f"animal 'cow' is already {__name__}.Cow; {__name__}.Bull needs another name"
-    )
+    assert str(caught.value) == f"animal 'cow' is already {__name__}.Cow; {__name__}.Bull needs another name"
 
 
 def test_an_outsider_cannot_take_a_builtin_name_even_if_it_comes_first(animals):

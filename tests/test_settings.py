@@ -122,7 +122,7 @@ def test_assignments_are_split_at_the_first_equals_sign():
 
 @pytest.mark.parametrize("word", ["margin", "=3", " =3", ""])
 def test_a_word_without_a_name_or_equals_sign_is_refused(word):
-    with pytest.raises(InvalidSetting, match="expected NAME=VALUE, such as lr=0.01, got"):
+    with pytest.raises(InvalidSetting, match=r"expected NAME=VALUE, such as lr=0\.01, got"):
         parse_assignments([word])
 
 

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from hashzoo.errors import InvalidSetting, UnknownName
+from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task
+from hashzoo.methods.dsh import DSH
+from hashzoo.methods.lsh import LSH
+
+TASK = Task(num_classes=10, num_train=100, image_size=(32, 32))
+
+
+@pytest.mark.parametrize("bits", [0, -3, 4097])
+@pytest.mark.parametrize("cls", [LSH, DSH])
+def test_code_lengths_out_of_range_are_refused(cls, bits):
+    with pytest.raises(InvalidSetting, match=f"bits: expected 1 to 4096, got {bits}"):
+        cls(bits, TASK)
+
+
+@pytest.mark.parametrize("bits", [1, 4096])
+def test_the_shortest_and_the_longest_code(bits):
+    assert LSH(bits, TASK).bits == bits
+    assert DSH(bits, TASK).network()(torch.zeros(1, 3, 32, 32)).shape == (1, bits)
+
+
+def test_a_shallow_method_without_its_two_functions_cannot_be_made():
+    with pytest.raises(TypeError, match="abstract"):
+        type("Half", (ShallowMethod,), {"fit": lambda *_: {}})(12, TASK)
+
+
+def test_defaults_and_given_settings():
+    assert DSH(12, TASK).config == DSH.Config()
+    assert DSH(12, TASK, DSH.Config(alpha=0.5)).config.alpha == 0.5
+    assert DSH.Config(alpha=0.5).to_dict()["alpha"] == 0.5
+
+
+def test_settings_are_frozen():
+    with pytest.raises(AttributeError):
+        DSH.Config().alpha = 1.0
+
+
+def test_an_unknown_backbone_is_named_with_the_nearest():
+    with pytest.raises(UnknownName, match="no backbone named 'dsh_cmn'; did you mean 'dsh_cnn'"):
+        DSH(12, TASK, DSH.Config(backbone="dsh_cmn")).network()
+
+
+def test_the_optimizer_follows_the_settings():
+    parameters = [torch.nn.Parameter(torch.zeros(3))]
+    sgd = DSH(12, TASK, DSH.Config(optimizer="sgd", lr=0.1, momentum=0.5, weight_decay=0.2)).optimizer(parameters)
+    assert isinstance(sgd, torch.optim.SGD)
+    assert [sgd.defaults[key] for key in ("lr", "momentum", "weight_decay")] == [0.1, 0.5, 0.2]
+    adamw = DSH(12, TASK, DSH.Config(lr=0.2, beta2=0.9)).optimizer(parameters)
+    assert isinstance(adamw, torch.optim.AdamW)
+    assert adamw.defaults["lr"] == 0.2
+    assert adamw.defaults["betas"][1] == 0.9
+
+
+def test_the_terms_of_a_method_are_its_losses_times_their_weights():
+    from hashzoo.losses.balance import Balance
+    from hashzoo.losses.base import Batch
+
+    class Weighted(DeepMethod):
+        def losses(self):
+            return [(3.0, Balance(self.bits))]
+
+    codes = torch.ones(4, 12)
+    terms = Weighted(12, TASK).loss(codes, Batch(torch.arange(4), torch.arange(4)))
+    assert terms["balance"].item() == 36.0
+
+
+@pytest.mark.parametrize("name", METHODS.names())
+def test_every_method_is_deep_or_shallow(name):
+    cls = METHODS.get(name)
+    assert issubclass(cls, Method)
+    assert issubclass(cls, DeepMethod) != issubclass(cls, ShallowMethod)
