@@ -1,6 +1,6 @@
 """How long commands take to start: the median of several runs, each in a new process.
 
-    python benchmarks/startup.py
+python benchmarks/startup.py
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+
 from hashzoo.experiments.environment import describe
 
 

@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
+
 from hashzoo import METHODS, Augmentation, Batch, DeepMethod, Split, Task
 from hashzoo.experiments.environment import describe, has_native_bf16
 from hashzoo.settings import configure
 from hashzoo.training.trainer import TrainOptions, train
-from PIL import Image
-from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
 
 CLASSES, SIDE = 10, 32
 
@@ -139,7 +140,8 @@ def main() -> None:
     if arguments.json:
         print(json.dumps(figures, indent=1))
         return
-    print(f"{arguments.method} on {arguments.backbone}, batch {arguments.batch_size}, {SIDE}x{SIDE}; {figures['machine']}")
+    print(f"{arguments.method} on {arguments.backbone}, batch {arguments.batch_size}, {SIDE}x{SIDE}")
+    print(f"  {figures['machine']}")
     print(f"  DataLoader, 2 workers, PIL, fp32, NCHW   {figures['usual_images_per_second']:>6} images/s")
     print(f"  hashzoo, {precision}, channels last          {figures['hashzoo_images_per_second']:>6} images/s")
     print(f"  ratio {figures['ratio']}   ({figures['date']}, best of {arguments.rounds})")
