@@ -131,12 +131,13 @@ void finish(const QueryState& state, std::size_t bits, std::size_t topk, std::si
         base[d + 1] = base[d] + all[d];
         hits[d + 1] = hits[d] + relevant[d];
     }
+    const std::size_t last_place = topk == kAtRelevant ? state.hits.size() : topk;
     double sum = 0;
     std::int64_t counted = 0;
     for (const Hit& hit : state.hits) {
         const std::size_t place = base[hit.distance] + hit.earlier + 1;
         const std::size_t found = ++hits[hit.distance];
-        if (place > topk) continue;
+        if (place > last_place) continue;
         sum += static_cast<double>(found) / static_cast<double>(place);
         ++counted;
     }

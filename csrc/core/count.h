@@ -17,6 +17,8 @@ struct Counts {
     std::int64_t* stable_hits;  // (queries,): how many those are
 };
 
+constexpr std::size_t kAtRelevant = ~std::size_t{0};  // as topk: as many places as the query has relevant rows
+
 // One pass over the pairs. Rows: at most 2^32 - 1. Spare bits of the last word must be zero.
 void count(const Codes& query, const Codes& database, std::size_t bits, const Relevance& relevance, std::size_t topk,
            const Counts& out, const Control& control);

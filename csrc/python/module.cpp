@@ -156,26 +156,27 @@ py::tuple top_k(const Array<std::uint64_t>& query, const Array<std::uint64_t>& d
 
 // Allocates the outputs and counts; make_relevance() is called without the GIL.
 template <class MakeRelevance>
-py::tuple count(const Codes& query, const Codes& database, std::size_t bits, std::size_t topk, int threads,
+py::tuple count(const Codes& query, const Codes& database, std::size_t bits, py::ssize_t topk, int threads,
                 MakeRelevance make_relevance) {
     require_same_width(query, database);
     require_bits(bits, query.width);
     require_clear_spare_bits(query, bits);
     require_clear_spare_bits(database, bits);
-    require(topk >= 1, "topk must be at least 1");
+    require(topk >= -1, "topk must be at least 0, or -1: the query's number of relevant rows");
+    const std::size_t places = topk < 0 ? hashzoo::kAtRelevant : static_cast<std::size_t>(topk);
     const Control with = control(threads);
     Array<std::uint32_t> all({query.rows, bits + 1}), relevant({query.rows, bits + 1});
     Array<double> stable_precision(static_cast<py::ssize_t>(query.rows));
     Array<std::int64_t> stable_hits(static_cast<py::ssize_t>(query.rows));
     const hashzoo::Counts out{all.mutable_data(), relevant.mutable_data(), stable_precision.mutable_data(),
                               stable_hits.mutable_data()};
-    without_gil([&] { hashzoo::count(query, database, bits, make_relevance(), topk, out, with); });
+    without_gil([&] { hashzoo::count(query, database, bits, make_relevance(), places, out, with); });
     return py::make_tuple(all, relevant, stable_precision, stable_hits);
 }
 
 py::tuple count_classes(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
                         const Array<std::int64_t>& query_classes, const Array<std::int64_t>& database_classes,
-                        std::size_t bits, std::size_t topk, int threads) {
+                        std::size_t bits, py::ssize_t topk, int threads) {
     const Codes q = codes(query), d = codes(database);
     require(query_classes.ndim() == 1 && query_classes.shape(0) == query.shape(0) && database_classes.ndim() == 1 &&
                 database_classes.shape(0) == database.shape(0),
@@ -189,7 +190,7 @@ py::tuple count_classes(const Array<std::uint64_t>& query, const Array<std::uint
 
 py::tuple count_masks(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
                       const Array<std::uint64_t>& query_masks, const Array<std::uint64_t>& database_masks,
-                      std::size_t bits, std::size_t topk, int threads) {
+                      std::size_t bits, py::ssize_t topk, int threads) {
     const Codes q = codes(query), d = codes(database), ours = codes(query_masks), theirs = codes(database_masks);
     require(ours.rows == q.rows && theirs.rows == d.rows && ours.width == theirs.width,
             "label masks must be (rows, words), one a code; got " + shape_of(query_masks) + " and " +

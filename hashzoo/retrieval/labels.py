@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import backend
-from hashzoo.retrieval.codes import MOST_BITS, as_array, contiguous
+from hashzoo.retrieval.codes import MOST_BITS, as_array, code_pair, contiguous
 from hashzoo.retrieval.reference import Counts, Packed
 
 
@@ -58,6 +58,24 @@ class Labels:
         core = backend()
         count = core.count_classes if self.query.ndim == 1 else core.count_masks
         return count(query, database, self.query[chosen], self.database, bits, topk, threads)
+
+
+def checked_codes(
+    query: Any, database: Any, bits: int | None, labels: Labels, threads: int
+) -> tuple[Packed, Packed, int]:
+    """Both sides packed, with at least one code each and one label (set) per code, and their length in bits.
+
+    Raises:
+        InvalidInput: codes or labels do not fit.
+    """
+    q, d, length = code_pair(query, database, bits, threads)
+    if length is None:
+        raise InvalidInput("bits: packed codes do not tell their length; pass bits=")
+    for name, codes in (("query", q), ("database", d)):
+        if len(codes) == 0:
+            raise InvalidInput(f"{name}: expected at least one code, got none")
+    labels.check_lengths(len(q), len(d))
+    return q, d, length
 
 
 def _named(query: Any, database: Any) -> tuple[tuple[str, Any], tuple[str, Any]]:

@@ -10,15 +10,12 @@ import numpy as np
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval import reference
 from hashzoo.retrieval.backend import backend, thread_count
-from hashzoo.retrieval.codes import code_pair
 from hashzoo.retrieval.curves import Curves, PRCurve
-from hashzoo.retrieval.labels import Labels
-from hashzoo.retrieval.reference import Packed
+from hashzoo.retrieval.definitions import SKIP_MISSED, TIES, Rules
+from hashzoo.retrieval.kept import Kept, mean_of_kept
+from hashzoo.retrieval.labels import Labels, checked_codes
+from hashzoo.retrieval.reference import AT_RELEVANT, Packed
 from hashzoo.retrieval.ties import Floats, Groups, average_precision, ratio
-
-TIES = ("expected", "stable", "worst", "best")
-DENOMINATORS = ("relevant", "hits")
-EMPTY = ("zero", "skip")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +79,10 @@ def evaluate(
     *,
     bits: int | None = None,
     topk: int | None = None,
-    ties: str = "expected",
-    denominator: str = "relevant",
-    empty: str = "zero",
+    ties: str | None = None,
+    denominator: str | None = None,
+    empty: str | None = None,
+    definition: str | None = None,
     threads: int | None = None,
 ) -> Metrics:
     """Ranks the database for every query by Hamming distance and measures the rankings; exact, nothing is sampled.
@@ -98,78 +96,75 @@ def evaluate(
         database_labels: `(N,)` or `(N, C)`, of the same kind.
         bits: code length K; needed if both sides are packed.
         topk: places that count for average precision; None is all.
-        ties: which order of equal distances `Metrics.map` is for: "expected" (mean over all orders), "stable"
-            (database order), "worst" or "best". All four are computed.
-        denominator: average precision divides by all "relevant" rows of the query, or by the "hits" in the top k.
-        empty: a query without any relevant row counts as "zero", or all means "skip" it.
+        ties: which order of equal distances `Metrics.map` is for: "expected" (mean over all orders; the default),
+            "stable" (database order), "worst" or "best". All four are computed.
+        denominator: average precision divides by all "relevant" rows of the query (the default), or by the "hits" in
+            the top k.
+        empty: a query without any relevant row counts as "zero" (the default), or all means "skip" it.
+        definition: another code's name for a setting of these knobs ("deephash-pytorch", "fire", "hashnet" or "pml",
+            see docs/metrics.md); only `topk` may be given beside it, and to "pml" not even that.
         threads: default `HASHZOO_THREADS`, else every core of this process; results do not depend on it.
 
     Raises:
         InvalidInput: anything that does not fit the above; an empty query or database; nothing left after "skip".
     """
-    knobs = (("ties", ties, TIES), ("denominator", denominator, DENOMINATORS), ("empty", empty, EMPTY))
-    for name, value, known in knobs:
-        if value not in known:
-            raise InvalidInput(f"{name}: expected one of {', '.join(known)}, got {value!r}")
-    if topk is not None and (isinstance(topk, bool) or not isinstance(topk, (int, np.integer)) or topk < 1):
-        raise InvalidInput(f"topk: expected a whole number from 1 or None, got {topk!r}")
+    rules = Rules.of(definition, topk, ties, denominator, empty)
     workers = thread_count(threads)
     labels = Labels.of(query_labels, database_labels, workers)
-    q, d, length = code_pair(query, database, bits, workers)
-    if length is None:
-        raise InvalidInput("bits: packed codes do not tell their length; pass bits=")
-    for name, codes in (("query", q), ("database", d)):
-        if len(codes) == 0:
-            raise InvalidInput(f"{name}: expected at least one code, got none")
-    labels.check_lengths(len(q), len(d))
-    places = len(d) if topk is None else min(int(topk), len(d))
+    q, d, length = checked_codes(query, database, bits, labels, workers)
+    places = rules.places(len(d))
 
     curves = Curves(len(d), length)
     precisions: dict[str, list[Floats]] = {name: [] for name in TIES}
-    totals = []
+    totals, found, chances, certain = [], [], [], []
     for rows in _blocks(q, d, length):
         everything, relevant, precision, hits = labels.count(q[rows], d, rows, length, places, workers)
         groups = Groups.of(everything, relevant)
         total = relevant.sum(axis=1, dtype=np.int64)
-        values = average_precision(groups, total, places, denominator)
+        values = average_precision(groups, total, total if places == AT_RELEVANT else places, rules.denominator)
         for order, of_order in zip(("expected", "worst", "best"), values, strict=True):
             precisions[order].append(of_order)
-        precisions["stable"].append(ratio(precision, total if denominator == "relevant" else hits))
-        curves.add(everything, relevant, groups, len(q[rows]) if empty == "zero" else int((total > 0).sum()))
+        precisions["stable"].append(ratio(precision, total if rules.denominator == "relevant" else hits))
+        curves.add(everything, relevant, groups, int((total > 0).sum()) if rules.empty == "skip" else len(total))
         totals.append(total)
+        found.append(hits)
+        if rules.empty == SKIP_MISSED:
+            kept = Kept.of(groups, len(total), places)
+            chances.append(kept.chance)
+            certain.append(kept.certain)
 
-    used = np.concatenate(totals) > 0
-    empty_queries = len(q) - int(used.sum())
-    if empty == "zero":
-        used[:] = True
-    elif not used.any():
-        raise InvalidInput(f"empty: 'skip' leaves none of the {len(q)} queries, for none has a relevant row")
+    has_relevant = np.concatenate(totals) > 0
+    used = {"zero": np.ones(len(q), bool), "skip": has_relevant, SKIP_MISSED: np.concatenate(found) > 0}[rules.empty]
+    if not used.any():
+        lacking = "has a relevant row" if rules.empty == "skip" else f"has a hit in the first {places} places"
+        raise InvalidInput(f"empty: {rules.empty!r} leaves none of the {len(q)} queries, for none {lacking}")
     by_query = {name: np.concatenate(parts) for name, parts in precisions.items()}
     means = {name: float(values[used].mean()) for name, values in by_query.items()}
+    if rules.empty == SKIP_MISSED:
+        kept = Kept(np.concatenate(chances), np.concatenate(certain))
+        extremes = (by_query["expected"], by_query["worst"], by_query["best"])
+        means["expected"], means["worst"], means["best"] = mean_of_kept(extremes, kept, places)
     pr_curve = curves.by_radius()
     return Metrics(
-        map=means[ties],
+        map=means[rules.ties],
         map_expected=means["expected"],
         map_stable=means["stable"],
         map_worst=means["worst"],
         map_best=means["best"],
         precision_radius2=float(pr_curve.precision[min(2, length)]),
         pr_curve=pr_curve,
-        average_precision=np.where(used, by_query[ties], np.nan),
+        average_precision=np.where(used, by_query[rules.ties], np.nan),
         expected_hits=curves.hits_by_place(),
         expected_recall=curves.recall_by_place(),
         definition={
             "metric": "mean average precision over the ranking by Hamming distance",
-            "topk": None if topk is None else int(topk),
-            "ties": ties,
-            "denominator": denominator,
-            "empty": empty,
+            **rules.to_dict(),
             "relevance": labels.relevance,
             "sign": "a bit is set iff the output is >= 0",
             "nothing_within_radius": "counts as precision 0",
             "bits": int(length),
             "queries": len(q),
-            "empty_queries": empty_queries,
+            "empty_queries": len(q) - int(has_relevant.sum()),
             "database": len(d),
         },
     )

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Packed = NDArray[np.uint64]
+AT_RELEVANT = -1  # as topk: as many places as the query has relevant rows
 Counts = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]
 
 
@@ -80,7 +81,8 @@ def count(query: Packed, database: Packed, relevant: NDArray[np.bool_], bits: in
 
     Returns:
         `(Q, bits + 1)` uint32 database rows at each distance; the same for relevant rows; `(Q,)` sum over the relevant
-        rows in the first `topk` places of hits / place, equal distances in database order; `(Q,)` how many those are.
+        rows in the first `topk` places (from 0, or AT_RELEVANT) of hits / place, equal distances in database order;
+        `(Q,)` how many those are.
     """
     distance, order = distances(query, database), rank(query, database)
     queries, rows = relevant.shape
@@ -91,7 +93,8 @@ def count(query: Packed, database: Packed, relevant: NDArray[np.bool_], bits: in
         everything[q] = np.bincount(distance[q], minlength=bits + 1)
         hits[q] = np.bincount(distance[q][relevant[q]], minlength=bits + 1)
         hit = relevant[q][order[q]]
-        counted = hit & (place <= topk)
+        counted = hit & (place <= (hit.sum() if topk == AT_RELEVANT else topk))
         precision[q] = (hit.cumsum() / place)[counted].sum()
         found[q] = counted.sum()
     return everything, hits, precision, found
+

@@ -43,22 +43,25 @@ class Groups:
         return Groups(*(part[chosen] for part in parts))
 
 
-def average_precision(groups: Groups, total: Integers, topk: int, denominator: str) -> tuple[Floats, Floats, Floats]:
+def average_precision(
+    groups: Groups, total: Integers, topk: int | Integers, denominator: str
+) -> tuple[Floats, Floats, Floats]:
     """Mean, least and greatest average precision at `topk` over all orders of equal distances.
 
     Args:
         groups: of Q queries.
         total: `(Q,)` relevant rows of each query.
-        topk: places that count.
+        topk: places that count, for all queries or `(Q,)` for each.
         denominator: "relevant" divides by `total`, "hits" by the relevant rows in the first `topk` places.
 
     Returns:
         Three `(Q,)` arrays; 0 where the denominator is 0.
     """
-    groups = groups.take(groups.before < topk)
+    cut_off = np.broadcast_to(topk, len(total))
+    groups = groups.take(groups.before < cut_off[groups.query])
     before, hits_before = groups.before, groups.hits_before
     harmonic = _harmonic(int((before + groups.size).max(initial=0)))
-    places = np.minimum(groups.size, topk - before)
+    places = np.minimum(groups.size, cut_off[groups.query] - before)
     fewest = np.maximum(0, groups.relevant - (groups.size - places))  # relevant rows that the cut can leave in
     most = np.minimum(groups.relevant, places)
     sums = (
@@ -78,7 +81,9 @@ def average_precision(groups: Groups, total: Integers, topk: int, denominator: s
     hits = by_query(groups.relevant * whole)
     mean, least, greatest = (by_query(part * whole) for part in sums)
     cut = groups.take(~whole)  # at most one group a query
-    results = _cut_by_hits(harmonic, cut, topk, *(part[cut.query] for part in (hits, mean, least, greatest)))
+    results = _cut_by_hits(
+        harmonic, cut, cut_off[cut.query], *(part[cut.query] for part in (hits, mean, least, greatest))
+    )
     for values, result in zip((mean, least, greatest), results, strict=True):
         values[:] = ratio(values, hits)
         values[cut.query] = result
@@ -120,7 +125,7 @@ def _hits_last(harmonic: Floats, places: Any, hits: Any, before: Any, hits_befor
 
 
 def _cut_by_hits(
-    harmonic: Floats, cut: Groups, topk: int, hits: Floats, mean: Floats, least: Floats, greatest: Floats
+    harmonic: Floats, cut: Groups, topk: Integers, hits: Floats, mean: Floats, least: Floats, greatest: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Average precision over hits where `topk` falls inside a group: each possible number of hits in turn.
 
