@@ -27,6 +27,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--ties", metavar="ORDER", help="expected, stable, worst or best (default: expected)")
     parser.add_argument("--denominator", metavar="WHICH", help="relevant or hits (default: relevant)")
     parser.add_argument("--empty", metavar="WHAT", help="zero or skip (default: zero)")
+    parser.add_argument(
+        "--definition",
+        metavar="NAME",
+        help="mAP as another code computes it: deephash-pytorch, fire, hashnet or pml (docs/metrics.md)",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="K=V", help="a knob of the evaluator")
     parser.add_argument("--threads", type=positive, metavar="N", help="default: $HASHZOO_THREADS, else all cores")
     parser.add_argument("--json", action="store_true", help="print numbers, curves and definition as JSON")
@@ -38,7 +43,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from hashzoo.reports.evaluation import write
     from hashzoo.settings import configure, merge_assignments
 
-    flags = {name: getattr(arguments, name) for name in ("topk", "ties", "denominator", "empty")}
+    flags = {name: getattr(arguments, name) for name in ("topk", "ties", "denominator", "empty", "definition")}
     evaluator = EVALUATORS.get(arguments.evaluator)
     config = configure(evaluator.Config, merge_assignments(arguments.set, flags), owner=evaluator.name)
     codes = read_codes(arguments.file)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from hashzoo import retrieval
 from hashzoo.evaluators.base import EVALUATORS, CodeSet, Evaluation, Evaluator
+from hashzoo.retrieval.definitions import Rules
 from hashzoo.settings import require
 
 _PLACES = tuple(digit * 10**power for power in range(7) for digit in (1, 2, 5))
@@ -35,14 +36,22 @@ class HammingRanking(Evaluator):
     @dataclass(frozen=True)
     class Config(Evaluator.Config):
         topk: int | None = None  # places that count for mAP; none is all
-        ties: Literal["expected", "stable", "worst", "best"] = "expected"  # order of equal distances in `map`
-        denominator: Literal["relevant", "hits"] = (
-            "relevant"  # of average precision: all relevant, or those in the top k
-        )
-        empty: Literal["zero", "skip"] = "zero"  # a query with nothing relevant
+        ties: Literal["expected", "stable", "worst", "best"] | None = None  # order of equal distances; none is expected
+        denominator: Literal["relevant", "hits"] | None = None  # all relevant rows (none too), or those in the top k
+        empty: Literal["zero", "skip"] | None = None  # a query with nothing relevant; none is zero
+        definition: Literal["deephash-pytorch", "fire", "hashnet", "pml"] | None = None  # what another code computes
 
         def __post_init__(self) -> None:
             require(self.topk is None or self.topk >= 1, "topk", "at least 1, or none", self.topk)
+            self.rules()
+
+        def rules(self) -> Rules:
+            return Rules.of(self.definition, self.topk, self.ties, self.denominator, self.empty)
+
+        def to_dict(self) -> dict[str, Any]:
+            """The knobs as they are settled, so that a default and the same value given by hand are one."""
+            knobs = self.rules().to_dict()
+            return {name: value for name, value in knobs.items() if name != "definition_note"}
 
     def evaluate(self, codes: CodeSet) -> Evaluation:
         m = retrieval.evaluate(

@@ -198,6 +198,16 @@ def test_eval_prints_numbers_and_every_knob(codes, capsys):
         assert part in out
 
 
+def test_eval_under_a_named_definition(codes, capsys):
+    assert main(["eval", str(codes), "--definition", "deephash-pytorch", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["metrics"]["map"] == found["metrics"]["map_stable"]
+    assert found["definition"]["definition"] == "deephash-pytorch"
+    assert found["definition"]["denominator"] == "hits"
+    assert main(["eval", str(codes), "--definition", "pml"]) == 0
+    assert "MAP@R" in capsys.readouterr().out
+
+
 def test_eval_as_json(codes, capsys):
     assert main(["eval", str(codes), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -214,6 +224,8 @@ def test_eval_as_json(codes, capsys):
         (["--topk", "few"], "topk: expected a whole number"),
         (["--ties", "random"], "ties: expected one of expected, stable, worst, best"),
         (["--denominator", "all"], "denominator: expected one of"),
+        (["--definition", "dhp"], "definition: expected one of deephash-pytorch, fire, hashnet, pml"),
+        (["--definition", "fire", "--ties", "best"], "ties: the definition 'fire' sets it to 'stable', got 'best'"),
         (["--evaluator", "haming_ranking"], "did you mean 'hamming_ranking'"),
         (["--evaluator", "bit_statistics", "--topk", "5"], "no setting of 'bit_statistics' named 'topk'"),
         (["--set", "tipk=5"], "did you mean 'topk'"),

@@ -93,6 +93,28 @@ def test_a_topk_below_one_is_refused():
         HammingRanking.Config(topk=0)
 
 
+def test_a_definition_settles_the_knobs():
+    assert HammingRanking.Config().to_dict() == {
+        "topk": None,
+        "ties": "expected",
+        "denominator": "relevant",
+        "empty": "zero",
+    }
+    config = HammingRanking.Config(definition="fire", topk=2)
+    assert config.to_dict() == {
+        "definition": "fire",
+        "topk": 2,
+        "ties": "stable",
+        "denominator": "hits",
+        "empty": "zero",
+    }
+    result = HammingRanking(config).evaluate(CodeSet.checked(**arrays()))
+    assert config.to_dict().items() <= result.definition.items()
+    assert result.metrics["map"] == result.metrics["map_stable"] == 1  # each query's one hit in the top 2 is first
+    with pytest.raises(InvalidInput, match="topk: the definition 'pml' cuts each query"):
+        HammingRanking.Config(definition="pml", topk=2)
+
+
 def test_bit_statistics_by_hand():
     codes = np.array([[1, 1, 1], [1, -1, -1], [1, 1, 1], [1, -1, -1]])
     both = arrays(query_codes=codes[:2], database_codes=codes, database_labels=np.arange(4))
