@@ -36,3 +36,23 @@ def count_masks(
     topk: int,
     threads: int,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]: ...
+def count_graded_classes(
+    query: NDArray[np.uint64],
+    database: NDArray[np.uint64],
+    query_classes: NDArray[np.int64],
+    database_classes: NDArray[np.int64],
+    bits: int,
+    gain: NDArray[np.float64],
+    discount: NDArray[np.float64],
+    threads: int,
+) -> tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...
+def count_graded_masks(
+    query: NDArray[np.uint64],
+    database: NDArray[np.uint64],
+    query_masks: NDArray[np.uint64],
+    database_masks: NDArray[np.uint64],
+    bits: int,
+    gain: NDArray[np.float64],
+    discount: NDArray[np.float64],
+    threads: int,
+) -> tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...

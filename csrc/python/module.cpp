@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <stdexcept>
 #include <string>
 
 #include "core/count.h"
 #include "core/dispatch.h"
+#include "core/graded.h"
 #include "core/pack.h"
 #include "core/search.h"
 
@@ -76,6 +78,24 @@ void require_clear_spare_bits(const Codes& codes, std::size_t bits) {
     std::uint64_t spare = 0;
     for (std::size_t i = 0; i < codes.rows; ++i) spare |= codes.row(i)[codes.width - 1] >> (bits % 64);
     require(spare == 0, "a bit beyond the first " + std::to_string(bits) + " is set; spare bits must be zero");
+}
+
+void require_classes(const py::array& query, const py::array& query_classes, const py::array& database,
+                     const py::array& database_classes) {
+    require(query_classes.ndim() == 1 && query_classes.shape(0) == query.shape(0) && database_classes.ndim() == 1 &&
+                database_classes.shape(0) == database.shape(0),
+            "class ids must be (rows,), one a code; got " + shape_of(query_classes) + " and " +
+                shape_of(database_classes));
+    require_aligned(query_classes);
+    require_aligned(database_classes);
+}
+
+void require_masks(const Codes& query, const Array<std::uint64_t>& query_masks, const Codes& database,
+                   const Array<std::uint64_t>& database_masks) {
+    const Codes ours = codes(query_masks), theirs = codes(database_masks);
+    require(ours.rows == query.rows && theirs.rows == database.rows && ours.width == theirs.width,
+            "label masks must be (rows, words), one a code; got " + shape_of(query_masks) + " and " +
+                shape_of(database_masks));
 }
 
 template <class T>
@@ -178,12 +198,7 @@ py::tuple count_classes(const Array<std::uint64_t>& query, const Array<std::uint
                         const Array<std::int64_t>& query_classes, const Array<std::int64_t>& database_classes,
                         std::size_t bits, py::ssize_t topk, int threads) {
     const Codes q = codes(query), d = codes(database);
-    require(query_classes.ndim() == 1 && query_classes.shape(0) == query.shape(0) && database_classes.ndim() == 1 &&
-                database_classes.shape(0) == database.shape(0),
-            "class ids must be (rows,), one a code; got " + shape_of(query_classes) + " and " +
-                shape_of(database_classes));
-    require_aligned(query_classes);
-    require_aligned(database_classes);
+    require_classes(query, query_classes, database, database_classes);
     const std::int64_t *ours = query_classes.data(), *theirs = database_classes.data();
     return count(q, d, bits, topk, threads, [&] { return hashzoo::ClassRelevance(ours, q.rows, theirs, d.rows); });
 }
@@ -192,11 +207,61 @@ py::tuple count_masks(const Array<std::uint64_t>& query, const Array<std::uint64
                       const Array<std::uint64_t>& query_masks, const Array<std::uint64_t>& database_masks,
                       std::size_t bits, py::ssize_t topk, int threads) {
     const Codes q = codes(query), d = codes(database), ours = codes(query_masks), theirs = codes(database_masks);
-    require(ours.rows == q.rows && theirs.rows == d.rows && ours.width == theirs.width,
-            "label masks must be (rows, words), one a code; got " + shape_of(query_masks) + " and " +
-                shape_of(database_masks));
+    require_masks(q, query_masks, d, database_masks);
     return count(q, d, bits, topk, threads,
                  [&] { return hashzoo::MaskRelevance(ours.words, theirs.words, ours.width); });
+}
+
+// As `count`; make_sharing() is called without the GIL.
+template <class MakeSharing>
+py::tuple count_graded(const Codes& query, const Codes& database, std::size_t bits, const Array<double>& gain,
+                       const Array<double>& discount, int threads, MakeSharing make_sharing) {
+    require_same_width(query, database);
+    require_bits(bits, query.width);
+    require_clear_spare_bits(query, bits);
+    require_clear_spare_bits(database, bits);
+    require(gain.ndim() == 1 && gain.shape(0) >= 2 && discount.ndim() == 1,
+            "gain must be (2 or more levels,) and discount (places,), got " + shape_of(gain) + " and " +
+                shape_of(discount));
+    require_aligned(gain);
+    require_aligned(discount);
+    const Control with = control(threads);
+    const auto queries = static_cast<py::ssize_t>(query.rows);
+    Array<std::uint32_t> rows({queries, static_cast<py::ssize_t>(bits + 1), gain.shape(0)});
+    Array<double> stable_gain(queries), stable_weighted(queries);
+    Array<std::int64_t> stable_shared(queries), stable_hits(queries);
+    const hashzoo::GradedCounts out{rows.mutable_data(), stable_gain.mutable_data(), stable_weighted.mutable_data(),
+                                    stable_shared.mutable_data(), stable_hits.mutable_data()};
+    const hashzoo::Grading grading{gain.data(), static_cast<std::size_t>(gain.shape(0)), discount.data(),
+                                   static_cast<std::size_t>(discount.shape(0))};
+    without_gil([&] { hashzoo::count_graded(query, database, bits, make_sharing(), grading, out, with); });
+    return py::make_tuple(rows, stable_gain, stable_weighted, stable_shared, stable_hits);
+}
+
+py::tuple count_graded_classes(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
+                               const Array<std::int64_t>& query_classes, const Array<std::int64_t>& database_classes,
+                               std::size_t bits, const Array<double>& gain, const Array<double>& discount,
+                               int threads) {
+    const Codes q = codes(query), d = codes(database);
+    require_classes(query, query_classes, database, database_classes);
+    const std::int64_t *ours = query_classes.data(), *theirs = database_classes.data();
+    return count_graded(q, d, bits, gain, discount, threads, [&] { return hashzoo::SharedClass(ours, theirs); });
+}
+
+py::tuple count_graded_masks(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
+                             const Array<std::uint64_t>& query_masks, const Array<std::uint64_t>& database_masks,
+                             std::size_t bits, const Array<double>& gain, const Array<double>& discount,
+                             int threads) {
+    const Codes q = codes(query), d = codes(database), ours = codes(query_masks), theirs = codes(database_masks);
+    require_masks(q, query_masks, d, database_masks);
+    const auto make_sharing = [&] {
+        hashzoo::SharedMask sharing(ours, theirs);
+        if (static_cast<py::ssize_t>(sharing.most()) >= gain.size())
+            throw std::invalid_argument("a query has " + std::to_string(sharing.most()) + " labels, gain has " +
+                                        std::to_string(gain.size()) + " levels");
+        return sharing;
+    };
+    return count_graded(q, d, bits, gain, discount, threads, make_sharing);
 }
 
 }  // namespace
@@ -217,4 +282,10 @@ PYBIND11_MODULE(_native, m) {
     m.def("count_masks", &count_masks, arg("query").noconvert(), arg("database").noconvert(),
           arg("query_masks").noconvert(), arg("database_masks").noconvert(), arg("bits"), arg("topk"),
           arg("threads"));
+    m.def("count_graded_classes", &count_graded_classes, arg("query").noconvert(), arg("database").noconvert(),
+          arg("query_classes").noconvert(), arg("database_classes").noconvert(), arg("bits"),
+          arg("gain").noconvert(), arg("discount").noconvert(), arg("threads"));
+    m.def("count_graded_masks", &count_graded_masks, arg("query").noconvert(), arg("database").noconvert(),
+          arg("query_masks").noconvert(), arg("database_masks").noconvert(), arg("bits"), arg("gain").noconvert(),
+          arg("discount").noconvert(), arg("threads"));
 }

@@ -5,7 +5,19 @@ Needs numpy alone; codes may also be CPU torch tensors, which are read in place.
 
 from hashzoo.retrieval.codes import pack, unpack
 from hashzoo.retrieval.curves import PRCurve
+from hashzoo.retrieval.graded import GradedMetrics, evaluate_graded
 from hashzoo.retrieval.metrics import Metrics, evaluate
 from hashzoo.retrieval.ranking import distances, rank, top_k
 
-__all__ = ["Metrics", "PRCurve", "distances", "evaluate", "pack", "rank", "top_k", "unpack"]
+__all__ = [
+    "GradedMetrics",
+    "Metrics",
+    "PRCurve",
+    "distances",
+    "evaluate",
+    "evaluate_graded",
+    "pack",
+    "rank",
+    "top_k",
+    "unpack",
+]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval import reference
-from hashzoo.retrieval.reference import Counts, Packed
+from hashzoo.retrieval.reference import Counts, GradedCounts, Packed
 
 
 class Backend(Protocol):
@@ -45,6 +45,28 @@ class Backend(Protocol):
         topk: int,
         threads: int,
     ) -> Counts: ...
+    def count_graded_classes(
+        self,
+        query: Packed,
+        database: Packed,
+        query_classes: NDArray[np.int64],
+        database_classes: NDArray[np.int64],
+        bits: int,
+        gain: NDArray[np.float64],
+        discount: NDArray[np.float64],
+        threads: int,
+    ) -> GradedCounts: ...
+    def count_graded_masks(
+        self,
+        query: Packed,
+        database: Packed,
+        query_masks: Packed,
+        database_masks: Packed,
+        bits: int,
+        gain: NDArray[np.float64],
+        discount: NDArray[np.float64],
+        threads: int,
+    ) -> GradedCounts: ...
 
 
 @lru_cache(maxsize=1)
@@ -85,3 +107,11 @@ def thread_count(threads: int | None) -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def query_blocks(query: Packed, database: Packed, cells: int, *, least: int = 1) -> list[slice]:
+    """Queries to hold the counts of at a time, `cells` each, so that memory does not grow with their number."""
+    step = max(least, 2**18 // cells)
+    if backend() is reference:
+        step = max(1, 2**22 // database.size)  # it does hold queries x database
+    return [slice(start, start + step) for start in range(0, len(query), step)]

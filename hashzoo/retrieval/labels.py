@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import backend
 from hashzoo.retrieval.codes import MOST_BITS, as_array, code_pair, contiguous
-from hashzoo.retrieval.reference import Counts, Packed
+from hashzoo.retrieval.reference import Counts, GradedCounts, Packed
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,27 @@ class Labels:
         core = backend()
         count = core.count_classes if self.query.ndim == 1 else core.count_masks
         return count(query, database, self.query[chosen], self.database, bits, topk, threads)
+
+    def most(self) -> int:
+        """The greatest number of labels of a query, at least 1: no row shares more with one."""
+        if self.query.ndim == 1:
+            return 1
+        return int(np.bitwise_count(self.query).sum(axis=1, dtype=np.int64).max(initial=1))
+
+    def count_graded(
+        self,
+        query: Packed,
+        database: Packed,
+        chosen: slice,
+        bits: int,
+        gain: NDArray[np.float64],
+        discount: NDArray[np.float64],
+        threads: int,
+    ) -> GradedCounts:
+        """`reference.count_graded` for the queries `chosen`, whose codes are `query`."""
+        core = backend()
+        count = core.count_graded_classes if self.query.ndim == 1 else core.count_graded_masks
+        return count(query, database, self.query[chosen], self.database, bits, gain, discount, threads)
 
 
 def checked_codes(

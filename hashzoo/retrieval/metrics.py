@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from hashzoo.errors import InvalidInput
-from hashzoo.retrieval import reference
-from hashzoo.retrieval.backend import backend, thread_count
+from hashzoo.retrieval.backend import query_blocks, thread_count
 from hashzoo.retrieval.curves import Curves, PRCurve
 from hashzoo.retrieval.definitions import SKIP_MISSED, TIES, Rules
 from hashzoo.retrieval.kept import Kept, mean_of_kept
 from hashzoo.retrieval.labels import Labels, checked_codes
-from hashzoo.retrieval.reference import AT_RELEVANT, Packed
+from hashzoo.retrieval.reference import AT_RELEVANT
 from hashzoo.retrieval.ties import Floats, Groups, average_precision, ratio
 
 
@@ -117,7 +116,7 @@ def evaluate(
     curves = Curves(len(d), length)
     precisions: dict[str, list[Floats]] = {name: [] for name in TIES}
     totals, found, chances, certain = [], [], [], []
-    for rows in _blocks(q, d, length):
+    for rows in query_blocks(q, d, length + 1, least=512):
         everything, relevant, precision, hits = labels.count(q[rows], d, rows, length, places, workers)
         groups = Groups.of(everything, relevant)
         total = relevant.sum(axis=1, dtype=np.int64)
@@ -168,11 +167,3 @@ def evaluate(
             "database": len(d),
         },
     )
-
-
-def _blocks(query: Packed, database: Packed, bits: int) -> list[slice]:
-    """Queries to hold the histograms of at a time, so that memory does not grow with queries x bits."""
-    step = max(512, 2**18 // (bits + 1))
-    if backend() is reference:
-        step = max(1, 2**22 // database.size)  # it does hold queries x database
-    return [slice(start, start + step) for start in range(0, len(query), step)]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 Packed = NDArray[np.uint64]
 AT_RELEVANT = -1  # as topk: as many places as the query has relevant rows
 Counts = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]
+GradedCounts = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
 
 
 def pack(values: NDArray[Any], threads: int = 1) -> Packed:
@@ -98,3 +99,65 @@ def count(query: Packed, database: Packed, relevant: NDArray[np.bool_], bits: in
         found[q] = counted.sum()
     return everything, hits, precision, found
 
+
+def count_graded_classes(
+    query: Packed,
+    database: Packed,
+    query_classes: NDArray[np.int64],
+    database_classes: NDArray[np.int64],
+    bits: int,
+    gain: NDArray[np.float64],
+    discount: NDArray[np.float64],
+    threads: int = 1,
+) -> GradedCounts:
+    """`count_graded` where a row shares one label, its class id, or none."""
+    shared = (query_classes[:, None] == database_classes).astype(np.int64)
+    return count_graded(query, database, shared, bits, gain, discount)
+
+
+def count_graded_masks(
+    query: Packed,
+    database: Packed,
+    query_masks: Packed,
+    database_masks: Packed,
+    bits: int,
+    gain: NDArray[np.float64],
+    discount: NDArray[np.float64],
+    threads: int = 1,
+) -> GradedCounts:
+    """`count_graded` by label sets."""
+    shared = np.bitwise_count(query_masks[:, None] & database_masks[None]).sum(axis=-1, dtype=np.int64)
+    return count_graded(query, database, shared, bits, gain, discount)
+
+
+def count_graded(
+    query: Packed,
+    database: Packed,
+    shared: NDArray[np.int64],
+    bits: int,
+    gain: NDArray[np.float64],
+    discount: NDArray[np.float64],
+) -> GradedCounts:
+    """What graded measures need, from `(Q, N)` numbers of shared labels.
+
+    Args:
+        query, database, shared, bits: codes, relevance and the length of the codes.
+        gain: `(L,)` of a row that shares 0, 1, ... labels; no row shares L.
+        discount: `(places,)` of the places that count.
+
+    Returns:
+        `(Q, bits + 1, L)` uint32 rows at each distance that share 0, 1, ... labels; then, over the first `places` with
+        equal distances in database order, `(Q,)` each: the sum of gain * discount; the sum, over the rows that share a
+        label, of labels shared so far / place; labels shared; rows that share any.
+    """
+    distance, order = distances(query, database), rank(query, database)
+    rows = np.zeros((len(shared), bits + 1, len(gain)), np.uint32)
+    gained, weighted = np.zeros(len(shared)), np.zeros(len(shared))
+    total, hits = np.zeros(len(shared), np.int64), np.zeros(len(shared), np.int64)
+    for q in range(len(shared)):
+        np.add.at(rows[q], (distance[q], shared[q]), 1)
+        ranked = shared[q][order[q]][: len(discount)]
+        gained[q] = (gain[ranked] * discount[: len(ranked)]).sum()
+        weighted[q] = (ranked.cumsum() / np.arange(1, len(ranked) + 1))[ranked > 0].sum()
+        total[q], hits[q] = ranked.sum(), (ranked > 0).sum()
+    return rows, gained, weighted, total, hits

@@ -8,6 +8,7 @@ performance measures efficiently in the presence of tied scores", ECIR 2008; the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -31,7 +32,7 @@ class Groups:
     hits_before: Integers
 
     @classmethod
-    def of(cls, everything: NDArray[np.uint32], relevant: NDArray[np.uint32]) -> Groups:
+    def of(cls, everything: NDArray[Any], relevant: NDArray[Any]) -> Groups:
         """From `(Q, bits + 1)` rows and relevant rows at each distance."""
         query, distance = np.nonzero(relevant)
         size, hits = (counts[query, distance].astype(np.int64) for counts in (everything, relevant))
@@ -60,14 +61,14 @@ def average_precision(
     cut_off = np.broadcast_to(topk, len(total))
     groups = groups.take(groups.before < cut_off[groups.query])
     before, hits_before = groups.before, groups.hits_before
-    harmonic = _harmonic(int((before + groups.size).max(initial=0)))
+    harmonics = harmonic(int((before + groups.size).max(initial=0)))
     places = np.minimum(groups.size, cut_off[groups.query] - before)
     fewest = np.maximum(0, groups.relevant - (groups.size - places))  # relevant rows that the cut can leave in
     most = np.minimum(groups.relevant, places)
     sums = (
-        _random_order(harmonic, places, groups.size, groups.relevant, before, hits_before),
-        _hits_last(harmonic, places, fewest, before, hits_before),
-        _hits_first(harmonic, places, most, before, hits_before),
+        random_order(harmonics, places, groups.size, groups.relevant, before, hits_before),
+        _hits_last(harmonics, places, fewest, before, hits_before),
+        _hits_first(harmonics, places, most, before, hits_before),
     )
 
     def by_query(values: NDArray[Any]) -> Floats:
@@ -82,7 +83,7 @@ def average_precision(
     mean, least, greatest = (by_query(part * whole) for part in sums)
     cut = groups.take(~whole)  # at most one group a query
     results = _cut_by_hits(
-        harmonic, cut, cut_off[cut.query], *(part[cut.query] for part in (hits, mean, least, greatest))
+        harmonics, cut, cut_off[cut.query], *(part[cut.query] for part in (hits, mean, least, greatest))
     )
     for values, result in zip((mean, least, greatest), results, strict=True):
         values[:] = ratio(values, hits)
@@ -98,34 +99,35 @@ def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _harmonic(n: int) -> Floats:
+def harmonic(n: int) -> Floats:
+    """1 + 1/2 + ... + 1/x for x from 0 to n."""
     terms = np.arange(1, n + 1, dtype=np.longdouble)
     return np.concatenate([[0], np.cumsum(1 / terms)]).astype(np.float64)
 
 
-def _random_order(harmonic: Floats, places: Any, size: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
+def random_order(harmonics: Floats, places: Any, size: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
     """Mean over all orders of the sum, over relevant rows in the first `places` of a group, of hits / place."""
     slope = (hits - 1) / np.maximum(size - 1, 1)
-    harmonics = harmonic[before + places] - harmonic[before]
-    result: Floats = hits / size * (slope * places + (hits_before + 1 - slope * (before + 1)) * harmonics)
+    reciprocals = harmonics[before + places] - harmonics[before]
+    result: Floats = hits / size * (slope * places + (hits_before + 1 - slope * (before + 1)) * reciprocals)
     return result
 
 
-def _hits_first(harmonic: Floats, places: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
+def _hits_first(harmonics: Floats, places: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
     """The same sum with `hits` relevant rows at the head of `places`: no order gives more."""
-    result: Floats = hits + (hits_before - before) * (harmonic[before + hits] - harmonic[before])
+    result: Floats = hits + (hits_before - before) * (harmonics[before + hits] - harmonics[before])
     return result
 
 
-def _hits_last(harmonic: Floats, places: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
+def _hits_last(harmonics: Floats, places: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
     """The same sum with `hits` relevant rows at the end of `places`: no order gives less."""
     misses = before + places - hits
-    result: Floats = hits + (hits_before - misses) * (harmonic[before + places] - harmonic[misses])
+    result: Floats = hits + (hits_before - misses) * (harmonics[before + places] - harmonics[misses])
     return result
 
 
 def _cut_by_hits(
-    harmonic: Floats, cut: Groups, topk: Integers, hits: Floats, mean: Floats, least: Floats, greatest: Floats
+    harmonics: Floats, cut: Groups, topk: Integers, hits: Floats, mean: Floats, least: Floats, greatest: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Average precision over hits where `topk` falls inside a group: each possible number of hits in turn.
 
@@ -133,27 +135,35 @@ def _cut_by_hits(
     the mean nor the extremes can be had from the mean or the extremes of the sum alone. `hits`, `mean`, `least` and
     `greatest` `(G,)` come from the whole groups before each cut one.
     """
+    result = np.empty((3, len(topk)))
+    for part, places, inside, chance in possible_hits(cut, topk):
+        before, hits_before = cut.before[part, None], cut.hits_before[part, None]
+        found = hits[part, None] + inside
+        by_chance = mean[part, None] + random_order(harmonics, places, places, inside, before, hits_before)
+        result[0, part] = (chance * ratio(by_chance, found)).sum(axis=1)
+        last = least[part, None] + _hits_last(harmonics, places, inside, before, hits_before)
+        result[1, part] = ratio(last, found).min(axis=1)
+        first = greatest[part, None] + _hits_first(harmonics, places, inside, before, hits_before)
+        result[2, part] = ratio(first, found).max(axis=1)
+    return result[0], result[1], result[2]
+
+
+def possible_hits(cut: Groups, topk: Integers) -> Iterator[tuple[slice, Integers, Integers, Floats]]:
+    """What `topk` can leave of the relevant rows of groups that it cuts, a bounded number of groups at a time.
+
+    Yields:
+        The groups; `(g, 1)` places of each within `topk`; `(g, width)` numbers of relevant rows in them; their chances.
+        Rows are padded with their greatest number at chance 0.
+    """
     places = topk - cut.before
     fewest = np.maximum(0, cut.relevant - (cut.size - places))
     most = np.minimum(cut.relevant, places)
     width = int((most - fewest).max(initial=0)) + 1
-    result = np.empty((3, len(places)))
     for start in range(0, len(places), max(1, _CHUNK // width)):
         part = slice(start, start + max(1, _CHUNK // width))
-        places_, size, relevant, before, hits_before, top = (
-            values[part, None] for values in (places, cut.size, cut.relevant, cut.before, cut.hits_before, most)
-        )
         inside = fewest[part, None] + np.arange(width)
-        chance = _hypergeometric(inside, places_, relevant, size)
-        inside = np.minimum(inside, top)  # beyond `top` the chance is 0 and the extremes see `top` again
-        found = hits[part, None] + inside
-        by_chance = mean[part, None] + _random_order(harmonic, places_, places_, inside, before, hits_before)
-        result[0, part] = (chance * ratio(by_chance, found)).sum(axis=1)
-        last = least[part, None] + _hits_last(harmonic, places_, inside, before, hits_before)
-        result[1, part] = ratio(last, found).min(axis=1)
-        first = greatest[part, None] + _hits_first(harmonic, places_, inside, before, hits_before)
-        result[2, part] = ratio(first, found).max(axis=1)
-    return result[0], result[1], result[2]
+        chance = _hypergeometric(inside, places[part, None], cut.relevant[part, None], cut.size[part, None])
+        yield part, places[part, None], np.minimum(inside, most[part, None]), chance
 
 
 def _hypergeometric(inside: Integers, places: Integers, relevant: Integers, size: Integers) -> Floats:

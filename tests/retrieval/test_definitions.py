@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 from itertools import chain, permutations, product
 from math import comb
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -147,6 +149,12 @@ ARGUMENTS = ([[0, 0, 0]], [7], [[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 
 )
 def test_the_five_items_of_the_documentation(name: str, topk: int | None, value: float) -> None:
     assert retrieval.evaluate(*ARGUMENTS, definition=name, topk=topk).map == pytest.approx(value, rel=1e-15)
+
+
+def test_the_examples_of_the_documentation() -> None:
+    done = doctest.testfile(str(Path(__file__).parents[2] / "docs" / "metrics.md"), module_relative=False)
+    assert done.attempted > 5
+    assert done.failed == 0
 
 
 def test_one_row_of_which_the_last_is_dropped() -> None:

@@ -56,7 +56,8 @@ def test_thread_count_and_backend_change_nothing(
 def test_blocks_of_queries_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = evaluate()
     monkeypatch.setattr(
-        "hashzoo.retrieval.metrics._blocks", lambda query, *_: [slice(i, i + 7) for i in range(0, len(query), 7)]
+        "hashzoo.retrieval.metrics.query_blocks",
+        lambda query, *_, **__: [slice(i, i + 7) for i in range(0, len(query), 7)],
     )
     parts = evaluate()
     assert np.array_equal(parts.average_precision, whole.average_precision)
