@@ -208,6 +208,14 @@ def test_eval_under_a_named_definition(codes, capsys):
     assert "MAP@R" in capsys.readouterr().out
 
 
+def test_eval_of_graded_relevance(codes, capsys):
+    words = ["eval", str(codes), "--evaluator", "graded-ranking", "--topk", "10", "--set", "gain=exponential", "--json"]
+    assert main(words) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 0 < found["metrics"]["ndcg"] <= 1
+    assert found["definition"]["gain"] == "exponential"
+
+
 def test_eval_as_json(codes, capsys):
     assert main(["eval", str(codes), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -5,6 +5,7 @@ from hashzoo import retrieval
 from hashzoo.errors import InvalidInput, InvalidSetting
 from hashzoo.evaluators.base import EVALUATORS, CodeSet
 from hashzoo.evaluators.bit_statistics import BitStatistics
+from hashzoo.evaluators.graded_ranking import GradedRanking
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.settings import configure
 
@@ -140,5 +141,28 @@ def test_constant_bits_do_not_correlate():
     assert BitStatistics().evaluate(CodeSet.checked(**arrays(database_codes=codes))).metrics["bit_correlation"] == 0
 
 
-def test_both_are_registered():
-    assert {"hamming_ranking", "bit_statistics"} <= set(EVALUATORS.names())
+def test_graded_ranking_by_hand():
+    # Distances of the one query: 0, 1, 1; shared labels: 1, 0, 2. The tied rows swap in half of the orders.
+    codes = CodeSet.checked(
+        query_codes=SIGNS[:1],
+        query_labels=[[1, 1, 0]],
+        database_codes=SIGNS,
+        database_labels=[[1, 0, 0], [0, 0, 1], [1, 1, 1]],
+    )
+    result = GradedRanking(GradedRanking.Config(topk=2)).evaluate(codes)
+    second, ideal = 1 / np.log2(3), 2 + 1 / np.log2(3)
+    assert result.metrics == {
+        "ndcg": pytest.approx((1 + second) / ideal),
+        "acg": pytest.approx((1 + 1) / 2),
+        "wap": pytest.approx((1 + (1 + 3 / 2) / 2) / 2),
+        "ndcg_stable": pytest.approx(1 / ideal),
+        "acg_stable": 0.5,
+        "wap_stable": 1,
+    }
+    assert {"topk": 2, "gain": "linear"}.items() <= result.definition.items()
+    with pytest.raises(InvalidSetting, match="topk: expected at least 1"):
+        GradedRanking.Config(topk=0)
+
+
+def test_all_are_registered():
+    assert {"hamming_ranking", "bit_statistics", "graded_ranking"} <= set(EVALUATORS.names())
