@@ -9,6 +9,7 @@
 
 #include "core/count.h"
 #include "core/dispatch.h"
+#include "core/graded.h"
 #include "core/pack.h"
 #include "core/search.h"
 
@@ -147,6 +148,32 @@ Results run(const Codes& query, const Codes& database, std::size_t bits, const R
     return r;
 }
 
+struct Graded {
+    std::vector<std::uint32_t> rows;
+    std::vector<double> gain, weighted;
+    std::vector<std::int64_t> shared, hits;
+
+    bool operator==(const Graded& other) const {
+        return rows == other.rows && gain == other.gain && weighted == other.weighted && shared == other.shared &&
+               hits == other.hits;
+    }
+};
+
+Graded run_graded(const Codes& query, const Codes& database, std::size_t bits, const Sharing& sharing,
+                  unsigned threads) {
+    const std::vector<double> gain(65, 1.0), discount(50, 0.5);  // 64 labels at most
+    Graded r;
+    r.rows.resize(query.rows * (bits + 1) * gain.size());
+    r.gain.resize(query.rows);
+    r.weighted.resize(query.rows);
+    r.shared.resize(query.rows);
+    r.hits.resize(query.rows);
+    count_graded(query, database, bits, sharing, {gain.data(), gain.size(), discount.data(), discount.size()},
+                 {r.rows.data(), r.gain.data(), r.weighted.data(), r.shared.data(), r.hits.data()},
+                 {threads, never});
+    return r;
+}
+
 void check_threads() {
     std::mt19937_64 random(2);
     const std::size_t queries = 69, rows = 3001;
@@ -165,6 +192,15 @@ void check_threads() {
             const Results one = run(q, d, bits, *relevance, 1);
             for (const unsigned threads : {2u, 4u, 64u})
                 check(run(q, d, bits, *relevance, threads) == one, std::to_string(threads) + " threads");
+        }
+        const SharedClass one_label(query_class.data(), row_class.data());
+        const SharedMask labels({query_mask.data(), queries, 1}, {row_mask.data(), rows, 1});
+        const Sharing* const ways[] = {&one_label, &labels};
+        for (const Sharing* sharing : ways) {
+            const Graded one = run_graded(q, d, bits, *sharing, 1);
+            for (const unsigned threads : {2u, 4u})
+                check(run_graded(q, d, bits, *sharing, threads) == one,
+                      "graded, " + std::to_string(threads) + " threads");
         }
         std::vector<std::int8_t> signs(rows * bits);
         unpack(database.data(), rows, bits, signs.data(), {3, never});

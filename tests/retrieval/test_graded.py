@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
 from itertools import chain, permutations, product
 from typing import Any
 
@@ -205,6 +207,15 @@ def test_bad_input(changes: dict[str, Any], message: str) -> None:
 def test_the_most_labels_with_an_exponential_gain_stay_finite() -> None:
     m = evaluate(query_labels=np.ones((40, 512)), database_labels=np.ones((200, 512)), gain="exponential")
     assert m.ndcg == pytest.approx(1)
+
+
+def test_ctrl_c_stops_a_long_call() -> None:
+    codes, classes = np.zeros((20_000, 64), np.uint64), np.zeros(20_000, np.int64)  # minutes of work
+    timer = threading.Timer(0.3, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        _native.count_graded_classes(codes, codes, classes, classes, 4096, np.ones(2), np.ones(10), 2)
+    timer.join()
 
 
 def test_the_core_refuses_what_it_has_no_room_for() -> None:
