@@ -18,6 +18,9 @@ def rank(query: NDArray[np.uint64], database: NDArray[np.uint64], threads: int) 
 def top_k(
     query: NDArray[np.uint64], database: NDArray[np.uint64], k: int, threads: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...
+def within_radius(
+    query: NDArray[np.uint64], database: NDArray[np.uint64], radius: int, threads: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]: ...
 def count_classes(
     query: NDArray[np.uint64],
     database: NDArray[np.uint64],

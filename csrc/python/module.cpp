@@ -12,6 +12,7 @@
 #include "core/dispatch.h"
 #include "core/graded.h"
 #include "core/pack.h"
+#include "core/radius.h"
 #include "core/search.h"
 
 namespace py = pybind11;
@@ -174,6 +175,34 @@ py::tuple top_k(const Array<std::uint64_t>& query, const Array<std::uint64_t>& d
     return py::make_tuple(distance, index);
 }
 
+// (offsets, distances, rows) of what `search` finds; it is called without the GIL.
+template <class Search>
+py::tuple matches_of(Search search) {
+    hashzoo::Matches matches;
+    without_gil([&] { matches = search(); });
+    Array<std::int64_t> offsets(static_cast<py::ssize_t>(matches.size() + 1));
+    std::int64_t* offset = offsets.mutable_data();
+    offset[0] = 0;
+    for (const auto& of_query : matches) {
+        offset[1] = offset[0] + static_cast<std::int64_t>(of_query.size());
+        ++offset;
+    }
+    Array<std::int32_t> distance(static_cast<py::ssize_t>(*offset));
+    Array<std::int64_t> index(static_cast<py::ssize_t>(*offset));
+    std::int32_t* distance_out = distance.mutable_data();
+    std::int64_t* index_out = index.mutable_data();
+    without_gil([&] { hashzoo::unload(matches, distance_out, index_out); });
+    return py::make_tuple(offsets, distance, index);
+}
+
+py::tuple within_radius(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database, std::size_t radius,
+                        int threads) {
+    const Codes q = codes(query), d = codes(database);
+    require_same_width(q, d);
+    const Control with = control(threads);
+    return matches_of([&] { return hashzoo::within_radius(q, d, radius, with); });
+}
+
 // Allocates the outputs and counts; make_relevance() is called without the GIL.
 template <class MakeRelevance>
 py::tuple count(const Codes& query, const Codes& database, std::size_t bits, py::ssize_t topk, int threads,
@@ -276,6 +305,8 @@ PYBIND11_MODULE(_native, m) {
     m.def("distances", &distances, arg("query").noconvert(), arg("database").noconvert(), arg("threads"));
     m.def("rank", &rank, arg("query").noconvert(), arg("database").noconvert(), arg("threads"));
     m.def("top_k", &top_k, arg("query").noconvert(), arg("database").noconvert(), arg("k"), arg("threads"));
+    m.def("within_radius", &within_radius, arg("query").noconvert(), arg("database").noconvert(), arg("radius"),
+          arg("threads"));
     m.def("count_classes", &count_classes, arg("query").noconvert(), arg("database").noconvert(),
           arg("query_classes").noconvert(), arg("database_classes").noconvert(), arg("bits"), arg("topk"),
           arg("threads"));

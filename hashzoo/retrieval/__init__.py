@@ -7,7 +7,7 @@ from hashzoo.retrieval.codes import pack, unpack
 from hashzoo.retrieval.curves import PRCurve
 from hashzoo.retrieval.graded import GradedMetrics, evaluate_graded
 from hashzoo.retrieval.metrics import Metrics, evaluate
-from hashzoo.retrieval.ranking import distances, rank, top_k
+from hashzoo.retrieval.ranking import distances, rank, top_k, within_radius
 
 __all__ = [
     "GradedMetrics",
@@ -20,4 +20,5 @@ __all__ = [
     "rank",
     "top_k",
     "unpack",
+    "within_radius",
 ]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval import reference
-from hashzoo.retrieval.reference import Counts, GradedCounts, Packed
+from hashzoo.retrieval.reference import Counts, GradedCounts, Matches, Packed
 
 
 class Backend(Protocol):
@@ -25,6 +25,7 @@ class Backend(Protocol):
     def top_k(
         self, query: Packed, database: Packed, k: int, threads: int
     ) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...
+    def within_radius(self, query: Packed, database: Packed, radius: int, threads: int) -> Matches: ...
     def count_classes(
         self,
         query: Packed,

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import backend, thread_count
-from hashzoo.retrieval.codes import code_pair
+from hashzoo.retrieval.codes import MOST_BITS, code_pair
+from hashzoo.retrieval.reference import Matches
 
 
 def distances(query: Any, database: Any, *, bits: int | None = None, threads: int | None = None) -> NDArray[np.uint16]:
@@ -51,8 +52,32 @@ def top_k(
     Raises:
         InvalidInput: k < 1, bad codes, or two sides of different length.
     """
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise InvalidInput(f"k: expected a whole number from 1, got {k!r}")
+    k = whole_number(k, "k", 1)
     count = thread_count(threads)
     q, d, _ = code_pair(query, database, bits, count)
-    return backend().top_k(q, d, int(k), count)
+    return backend().top_k(q, d, k, count)
+
+
+def within_radius(
+    query: Any, database: Any, radius: int = 2, *, bits: int | None = None, threads: int | None = None
+) -> Matches:
+    """All database rows within `radius` bits of each query, by distance, then row. Other arguments as `distances`.
+
+    Returns:
+        Offsets `(Q + 1,)` int64, distances int32 in bits and rows int64: those of query q stand at
+        `offsets[q]:offsets[q + 1]` of the two.
+
+    Raises:
+        InvalidInput: radius < 0, bad codes, or two sides of different length.
+    """
+    radius = whole_number(radius, "radius", 0)
+    count = thread_count(threads)
+    q, d, _ = code_pair(query, database, bits, count)
+    return backend().within_radius(q, d, min(radius, MOST_BITS), count)
+
+
+def whole_number(value: Any, name: str, least: int) -> int:
+    """`value` as int; raises InvalidInput unless it is a whole number from `least`."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise InvalidInput(f"{name}: expected a whole number from {least}, got {value!r}")
+    return int(value)

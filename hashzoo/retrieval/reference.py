@@ -12,6 +12,8 @@ AT_RELEVANT = -1  # as topk: as many places as the query has relevant rows
 Counts = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]
 GradedCounts = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
 
+Matches = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]
+
 
 def pack(values: NDArray[Any], threads: int = 1) -> Packed:
     """(N, K) -> (N, W) uint64: bit j of a code is bit j % 64 of word j // 64, set iff the value is >= 0 (or true)."""
@@ -48,6 +50,19 @@ def top_k(query: Packed, database: Packed, k: int, threads: int = 1) -> tuple[ND
     """The first min(k, N) columns of the ranking: distances (Q, k) int32 and database rows (Q, k) int64."""
     order = rank(query, database)[:, :k].astype(np.int64)
     return np.take_along_axis(distances(query, database), order, axis=1).astype(np.int32), order
+
+
+def within_radius(query: Packed, database: Packed, radius: int, threads: int = 1) -> Matches:
+    """The part of each query's ranking within `radius`, query after query.
+
+    Returns:
+        `(Q + 1,)` int64, query q has the places offsets[q] to offsets[q + 1]; int32 distances; int64 database rows.
+    """
+    distance, order = distances(query, database), rank(query, database).astype(np.int64)
+    ranked = np.take_along_axis(distance, order, axis=1)
+    near = ranked <= radius
+    offsets = np.concatenate(([0], near.sum(axis=1).cumsum())).astype(np.int64)
+    return offsets, ranked[near].astype(np.int32), order[near]
 
 
 def count_classes(

@@ -49,6 +49,14 @@ def test_search_equals_the_reference(
     ):
         assert native.dtype == truth.dtype
         assert np.array_equal(native, truth)
+    radius = data.draw(st.one_of(st.integers(0, bits), st.just(2**63)))
+    for native, truth in zip(
+        _native.within_radius(query, database, radius, threads),
+        reference.within_radius(query, database, radius),
+        strict=True,
+    ):
+        assert native.dtype == truth.dtype
+        assert np.array_equal(native, truth)
 
 
 @pytest.mark.parametrize("name", _native.isas())
@@ -92,6 +100,20 @@ def test_counts_over_many_tiles(isa: str, threads: int, bits: int, topk: int) ->
         _native.count_classes(query, database, *labels, bits, topk, threads),
         reference.count_classes(query, database, *labels, bits, topk),
     )
+
+
+@pytest.mark.parametrize("bits", [8, 64, 200])
+@pytest.mark.parametrize("share", [0.25, 0.5, 1])
+def test_within_radius_over_many_pieces(isa: str, threads: int, bits: int, share: float) -> None:
+    rng = np.random.default_rng(bits)
+    query, database = random_codes(rng, 21, bits), random_codes(rng, 5000, bits)
+    radius = int(bits * share)
+    for native, truth in zip(
+        _native.within_radius(query, database, radius, threads),
+        reference.within_radius(query, database, radius),
+        strict=True,
+    ):
+        assert np.array_equal(native, truth)
 
 
 @pytest.mark.parametrize("bits", [1, 48, 64, 256])

@@ -1,4 +1,4 @@
-"""`pack`, `unpack`, `distances`, `rank` and `top_k` as their users meet them."""
+"""`pack`, `unpack`, `distances`, `rank`, `top_k` and `within_radius` as their users meet them."""
 
 from __future__ import annotations
 
@@ -89,9 +89,27 @@ def test_bad_k(k: Any) -> None:
         retrieval.top_k(np.zeros((2, 8)), np.zeros((3, 8)), k=k)
 
 
+def test_within_radius() -> None:
+    database = np.array([[1, 1, 0], [0, 0, 0], [0, 1, 1], [0, 0, 0], [0, 0, 1]])
+    query = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 1]])
+    offsets, distances, rows = retrieval.within_radius(query, database, radius=1)
+    assert offsets.tolist() == [0, 3, 6, 8]
+    assert distances.tolist() == [0, 0, 1, 1, 1, 1, 1, 1]
+    assert rows.tolist() == [1, 3, 4, 0, 1, 3, 0, 2]
+    assert retrieval.within_radius(query, database, radius=10**30)[0].tolist() == [0, 5, 10, 15]
+    assert retrieval.within_radius(query, database[:0])[0].tolist() == [0, 0, 0, 0]
+    assert retrieval.within_radius(query[:0], database)[0].tolist() == [0]
+
+
+@pytest.mark.parametrize("radius", [-1, 1.0, None, True, "2"])
+def test_bad_radius(radius: Any) -> None:
+    with pytest.raises(InvalidInput, match="radius: expected a whole number from 0"):
+        retrieval.within_radius(np.zeros((2, 8)), np.zeros((3, 8)), radius)
+
+
 def test_unequal_lengths() -> None:
     a, b = np.zeros((1, 1), np.uint64), np.zeros((1, 2), np.uint64)
-    for search in (retrieval.rank, retrieval.distances, lambda q, d: retrieval.top_k(q, d, 1)):
+    for search in (retrieval.rank, retrieval.distances, retrieval.within_radius, lambda q, d: retrieval.top_k(q, d, 1)):
         with pytest.raises(InvalidInput, match="query has 1 words a code, database has 2: lengths must be equal"):
             search(a, b)
 
