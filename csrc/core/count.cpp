@@ -1,106 +1,39 @@
 #include "core/count.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "core/dispatch.h"
+#include "core/passes.h"
 
 namespace hashzoo {
 namespace {
 
-constexpr std::size_t kTileWords = 2048;                 // database words that stay in the first-level cache
-constexpr std::size_t kMostQueries = 8;                  // queries that share one tile
+constexpr std::size_t kMostUnits = 8;                    // units that share one tile
 constexpr std::size_t kHitBytes = std::size_t{8} << 20;  // for the relevant rows of one block, a thread
-constexpr std::size_t kWorthSlicing = 64;                // queries that repay the making of bit planes
+constexpr std::size_t kWorthPreparing = 64;              // codes that repay bit planes, or grouping the database
 
-struct QueryState {
-    std::vector<std::uint32_t> all;    // rows seen at each distance
-    std::vector<Hit> hits;             // in database order
-    std::vector<std::uint64_t> flips;  // see SliceWork
+// Queries with the same code and the same relevant rows: counted once.
+struct Unit {
+    std::size_t code, relevance;  // groups
+    std::vector<std::size_t> queries;
 };
 
-struct Tile {
-    std::size_t begin, end;
-    Rows relevant;
-};
-
-// Codes of any length: distances of a tile, then one counter a distance.
-class ByRows {
-public:
-    ByRows(const Codes& database, RowKernel kernel) : database_(database), kernel_(kernel) {}
-
-    std::size_t tile_rows() const { return std::max<std::size_t>(64, kTileWords / database_.width); }
-    std::size_t distances() const { return 64 * database_.width + 1; }
-    void begin(const std::uint64_t*, QueryState&) {}
-
-    void add(const std::uint64_t* query, const Tile& tile, QueryState& state) {
-        const std::size_t n = tile.end - tile.begin;
-        distance_.resize(tile_rows());
-        earlier_.resize(tile_rows());
-        kernel_(query, database_.row(tile.begin), n, database_.width, distance_.data());
-        std::uint32_t* all = state.all.data();
-        for (std::size_t i = 0; i < n; ++i) earlier_[i] = all[distance_[i]]++;
-        for (std::size_t i = 0; i < tile.relevant.count; ++i) {
-            const std::size_t at = tile.relevant.index[i] - tile.begin;
-            state.hits.push_back({distance_[at], earlier_[at]});
-        }
+// Sorted by code, so that neighbours share their pass over the database.
+std::vector<Unit> group_queries(const Codes& query, const Relevance& relevance, const Grouping& codes) {
+    std::vector<std::pair<std::uint64_t, std::size_t>> keyed(query.rows);
+    for (std::size_t q = 0; q < query.rows; ++q)
+        keyed[q] = {static_cast<std::uint64_t>(codes.of_row[q]) << 32 | relevance.group(q), q};
+    std::sort(keyed.begin(), keyed.end());
+    std::vector<Unit> units;
+    for (std::size_t i = 0; i < keyed.size(); ++i) {
+        const auto [key, q] = keyed[i];
+        if (i == 0 || key != keyed[i - 1].first) units.push_back({key >> 32, key & 0xffffffffu, {}});
+        units.back().queries.push_back(q);
     }
-
-    void end(const std::uint64_t*, QueryState&) {}
-
-private:
-    const Codes& database_;
-    const RowKernel kernel_;
-    std::vector<std::uint16_t> distance_;
-    std::vector<std::uint32_t> earlier_;
-};
-
-// Codes of one word: 256 rows at a time as bit planes. Rows of zeros fill up the last slice; they come after every
-// real row, so only the final count has to forget them.
-class BySlices {
-public:
-    BySlices(const Codes& database, const std::vector<std::uint64_t>& planes, std::size_t groups, SliceKernel kernel)
-        : database_(database), planes_(planes), groups_(groups), kernel_(kernel) {}
-
-    std::size_t tile_rows() const { return kTileWords; }
-    std::size_t distances() const { return kSliceDistances; }
-
-    void begin(const std::uint64_t* query, QueryState& state) {
-        state.flips.resize(groups_ * kGroupPlanes * kSliceWords);
-        for (std::size_t i = 0; i < state.flips.size(); ++i) state.flips[i] = 0 - (*query >> (i / kSliceWords) & 1);
-    }
-
-    void add(const std::uint64_t* query, const Tile& tile, QueryState& state) {
-        const std::size_t known = state.hits.size();
-        state.hits.resize(known + tile.relevant.count);
-        Hit* hits = state.hits.data() + known;
-        const std::uint32_t* next = tile.relevant.index;
-        const std::uint32_t* const last = next + tile.relevant.count;
-        for (std::size_t first = tile.begin; first < tile.end; first += kSliceRows) {
-            const std::uint32_t* stop = next;
-            while (stop != last && *stop < first + kSliceRows) ++stop;
-            const auto here = static_cast<std::size_t>(stop - next);
-            const std::uint64_t* planes =
-                planes_.data() + first / kSliceRows * groups_ * kGroupPlanes * kSliceWords;
-            kernel_({planes, state.flips.data(), groups_, *query, database_.row(first), next, here,
-                     static_cast<std::uint32_t>(first), state.all.data(), hits});
-            next = stop;
-            hits += here;
-        }
-    }
-
-    void end(const std::uint64_t* query, QueryState& state) {
-        std::size_t ones = 0;
-        for (std::uint64_t rest = *query; rest != 0; rest &= rest - 1) ++ones;
-        state.all[ones] -= static_cast<std::uint32_t>((kSliceRows - database_.rows % kSliceRows) % kSliceRows);
-    }
-
-private:
-    const Codes& database_;
-    const std::vector<std::uint64_t>& planes_;
-    const std::size_t groups_;
-    const SliceKernel kernel_;
-};
+    return units;
+}
 
 std::vector<std::uint64_t> bit_planes(const Codes& database, std::size_t groups, const Control& control) {
     const std::size_t slices = (database.rows + kSliceRows - 1) / kSliceRows;
@@ -118,61 +51,100 @@ std::vector<std::uint64_t> bit_planes(const Codes& database, std::size_t groups,
     return planes;
 }
 
-// A row's place is known once every nearer row is counted: base of its distance + earlier rows of that distance.
-void finish(const QueryState& state, std::size_t bits, std::size_t topk, std::size_t q, const Counts& out) {
-    std::uint32_t* all = out.all + q * (bits + 1);
-    std::uint32_t* relevant = out.relevant + q * (bits + 1);
-    std::copy_n(state.all.begin(), bits + 1, all);
-    std::fill_n(relevant, bits + 1, 0u);
-    for (const Hit& hit : state.hits) ++relevant[hit.distance];
+// Turns what one unit met into the outputs of its queries. Keeps scratch memory.
+class Finish {
+public:
+    Finish(std::size_t bits, std::size_t topk, const Counts& out)
+        : bits_(bits), topk_(topk), out_(out), base_(bits + 1), found_(bits + 1) {}
 
-    std::vector<std::size_t> base(bits + 2), hits(bits + 2);
-    for (std::size_t d = 0; d <= bits; ++d) {
-        base[d + 1] = base[d] + all[d];
-        hits[d + 1] = hits[d] + relevant[d];
+    void operator()(const Unit& unit, const std::uint32_t* all, const std::vector<Hit>& hits) {
+        const std::size_t columns = bits_ + 1, q = unit.queries.front();
+        std::uint32_t* relevant = out_.relevant + q * columns;
+        std::copy_n(all, columns, out_.all + q * columns);
+        std::fill_n(relevant, columns, 0u);
+        for (const Hit& hit : hits) ++relevant[hit.distance];
+        add_up(all, relevant, hits, out_.stable_precision[q], out_.stable_hits[q]);
+        for (const std::size_t same : unit.queries) {
+            if (same == q) continue;
+            std::copy_n(all, columns, out_.all + same * columns);
+            std::copy_n(relevant, columns, out_.relevant + same * columns);
+            out_.stable_hits[same] = out_.stable_hits[q];
+            out_.stable_precision[same] = out_.stable_precision[q];
+        }
     }
-    const std::size_t last_place = topk == kAtRelevant ? state.hits.size() : topk;
-    double sum = 0;
-    std::int64_t counted = 0;
-    for (const Hit& hit : state.hits) {
-        const std::size_t place = base[hit.distance] + hit.earlier + 1;
-        const std::size_t found = ++hits[hit.distance];
-        if (place > last_place) continue;
-        sum += static_cast<double>(found) / static_cast<double>(place);
-        ++counted;
-    }
-    out.stable_precision[q] = sum;
-    out.stable_hits[q] = counted;
-}
 
-// `original` is copied for each thread: it holds scratch memory.
+private:
+    // A row's place is known once every nearer row is counted: base of its distance + earlier rows of that distance.
+    void add_up(const std::uint32_t* all, const std::uint32_t* relevant, const std::vector<Hit>& hits,
+                double& precision, std::int64_t& counted) {
+        std::size_t rows_before = 0, hits_before = 0;
+        for (std::size_t d = 0; d <= bits_; ++d) {
+            base_[d] = rows_before;
+            found_[d] = hits_before;
+            rows_before += all[d];
+            hits_before += relevant[d];
+        }
+        const std::size_t last_place = topk_ == kAtRelevant ? hits.size() : topk_;
+        double sum = 0;
+        std::int64_t n = 0;
+        for (const Hit& hit : hits) {
+            const std::size_t place = base_[hit.distance] + hit.earlier + 1;
+            const std::size_t found = ++found_[hit.distance];
+            if (place > last_place) continue;
+            sum += static_cast<double>(found) / static_cast<double>(place);
+            ++n;
+        }
+        precision = sum;
+        counted = n;
+    }
+
+    const std::size_t bits_, topk_;
+    const Counts& out_;
+    std::vector<std::size_t> base_, found_;
+};
+
 template <class Way>
-void count_in(const Way& original, const Codes& query, const Codes& database, std::size_t bits,
-              const Relevance& relevance, std::size_t topk, const Counts& out, const Control& control) {
+void count_in(const Way& original, const Codes& query, const Codes& database, const std::vector<Unit>& units,
+              const Relevance& relevance, const Finish& finish_original, const Control& control) {
     const std::size_t most_hits = std::max<std::size_t>(1, database.rows) * sizeof(Hit);
-    const std::size_t together = std::clamp<std::size_t>(kHitBytes / most_hits, 1, kMostQueries);
-    run_blocks((query.rows + together - 1) / together, control, [&](Blocks& blocks) {
+    const std::size_t together = std::clamp<std::size_t>(kHitBytes / most_hits, 1, kMostUnits);
+    run_blocks((units.size() + together - 1) / together, control, [&](Blocks& blocks) {
         Way way(original);
-        std::vector<QueryState> states(together);
-        std::vector<std::uint32_t> scratch(way.tile_rows());
+        Finish finish(finish_original);
+        std::vector<std::vector<Hit>> hits(together);
+        std::vector<std::vector<std::uint32_t>> scratch(together, std::vector<std::uint32_t>(way.tile_rows()));
+        std::vector<Probe> probes(together);
         for (std::size_t block; blocks.next(block);) {
-            const std::size_t first = block * together, last = std::min(query.rows, first + together);
-            for (std::size_t q = first; q < last; ++q) {
-                states[q - first].all.assign(way.distances(), 0);
-                states[q - first].hits.clear();
-                way.begin(query.row(q), states[q - first]);
+            const std::size_t first = block * together, last = std::min(units.size(), first + together);
+            std::size_t used = 0;
+            std::size_t probe_of[kMostUnits];
+            for (std::size_t u = first; u < last; ++u) {
+                hits[u - first].clear();
+                if (u == first || units[u].code != units[u - 1].code) {
+                    Probe& probe = probes[used++];
+                    probe.code = query.row(units[u].queries.front());
+                    probe.all.assign(way.distances(), 0);
+                    way.begin(probe);
+                }
+                probe_of[u - first] = used - 1;
             }
             for (std::size_t begin = 0; begin < database.rows; begin += way.tile_rows()) {
                 const std::size_t end = std::min(database.rows, begin + way.tile_rows());
-                for (std::size_t q = first; q < last; ++q) {
-                    const Tile tile{begin, end, relevance.find(q, begin, end, scratch.data())};
-                    way.add(query.row(q), tile, states[q - first]);
+                for (std::size_t p = 0, u = first; p < used; ++p) {
+                    probes[p].wanted.clear();
+                    for (; u < last && probe_of[u - first] == p; ++u) {
+                        std::vector<Hit>& found = hits[u - first];
+                        const std::size_t known = found.size();
+                        const Rows rows = relevance.find(units[u].relevance, begin, end, scratch[u - first].data());
+                        found.resize(known + rows.count);
+                        probes[p].wanted.push_back({rows.index, rows.count, found.data() + known});
+                    }
+                    way.add(probes[p], begin, end);
                 }
             }
-            for (std::size_t q = first; q < last; ++q) {
-                way.end(query.row(q), states[q - first]);
-                finish(states[q - first], bits, topk, q, out);
-            }
+            for (std::size_t p = 0; p < used; ++p) way.end(probes[p]);
+            for (std::size_t u = first; u < last; ++u)
+                finish(units[u], probes[probe_of[u - first]].all.data(), hits[u - first]);
         }
     });
 }
@@ -182,13 +154,20 @@ void count_in(const Way& original, const Codes& query, const Codes& database, st
 void count(const Codes& query, const Codes& database, std::size_t bits, const Relevance& relevance, std::size_t topk,
            const Counts& out, const Control& control) {
     const Isa& isa = active_isa();  // once, outside every loop
-    if (database.width == 1 && query.rows >= kWorthSlicing) {
-        const std::size_t groups = (bits + kGroupPlanes - 1) / kGroupPlanes;
-        const std::vector<std::uint64_t> planes = bit_planes(database, groups, control);
-        count_in(BySlices(database, planes, groups, isa.slice), query, database, bits, relevance, topk, out, control);
-    } else {
-        count_in(ByRows(database, isa.row), query, database, bits, relevance, topk, out, control);
+    const Grouping codes = group_rows(query.words, query.rows, query.width);
+    const std::vector<Unit> units = group_queries(query, relevance, codes);
+    const Finish finish(bits, topk, out);
+    if (database.width == 1 && codes.size() >= kWorthPreparing) {
+        const std::vector<std::uint64_t> planes = bit_planes(database, BySlices::groups(bits), control);
+        count_in(BySlices(database, planes, bits, isa.slice), query, database, units, relevance, finish, control);
+        return;
     }
+    Grouping distinct;
+    const bool count_distinct = database.width > 1 && codes.size() >= kWorthPreparing;
+    if (count_distinct) distinct = group_rows(database.words, database.rows, database.width);
+    const bool repeats = count_distinct && 2 * distinct.size() <= database.rows;
+    count_in(ByRows(database, isa.row, repeats ? &distinct : nullptr), query, database, units, relevance, finish,
+             control);
 }
 
 }  // namespace hashzoo

@@ -29,11 +29,12 @@ bool leaf7(int index, int bit) {
     return leaf[index] >> bit & 1;
 }
 bool has_avx2() { return system_saves(0x6) && leaf7(1, 5); }
-bool has_vpopcnt() { return has_avx2() && system_saves(0xe6) && leaf7(1, 16) && leaf7(2, 14); }
+bool has_vpopcnt() { return has_avx2() && system_saves(0xe6) && leaf7(1, 16) && leaf7(1, 31) && leaf7(2, 14); }
 #else
 bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"); }
 bool has_vpopcnt() {
-    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vpopcntdq");
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vpopcntdq");
 }
 #endif
 #endif
@@ -41,7 +42,7 @@ bool has_vpopcnt() {
 // The whole of dispatch, best first. A new instruction set is one line here.
 constexpr Isa kIsas[] = {
 #ifdef HASHZOO_X86
-    {"vpopcnt", has_vpopcnt, row_vpopcnt, slice_avx2},
+    {"vpopcnt", has_vpopcnt, row_vpopcnt, slice_vpopcnt},
     {"avx2", has_avx2, row_avx2, slice_avx2},
 #endif
 #ifdef HASHZOO_ARM

@@ -3,7 +3,24 @@
 #include <algorithm>
 #include <unordered_map>
 
+#if defined(_MSC_VER) && !defined(__clang__)
+#include <intrin.h>
+#endif
+
 namespace hashzoo {
+namespace {
+
+std::size_t lowest_bit(std::uint64_t x) {  // x is not 0
+#if defined(_MSC_VER) && !defined(__clang__)
+    unsigned long at;
+    _BitScanForward64(&at, x);
+    return at;
+#else
+    return static_cast<std::size_t>(__builtin_ctzll(x));
+#endif
+}
+
+}  // namespace
 
 ClassRelevance::ClassRelevance(const std::int64_t* query, std::size_t queries, const std::int64_t* database,
                                std::size_t rows)
@@ -26,28 +43,46 @@ ClassRelevance::ClassRelevance(const std::int64_t* query, std::size_t queries, c
     }
 }
 
-Rows ClassRelevance::find(std::size_t query, std::size_t begin, std::size_t end, std::uint32_t*) const {
-    const std::uint32_t* first = members_.data() + start_[group_[query]];
-    const std::uint32_t* last = members_.data() + start_[group_[query] + 1];
+Rows ClassRelevance::find(std::size_t group, std::size_t begin, std::size_t end, std::uint32_t*) const {
+    const std::uint32_t* first = members_.data() + start_[group];
+    const std::uint32_t* last = members_.data() + start_[group + 1];
     first = std::lower_bound(first, last, begin);
     return {first, static_cast<std::size_t>(std::lower_bound(first, last, end) - first)};
 }
 
-Rows MaskRelevance::find(std::size_t query, std::size_t begin, std::size_t end, std::uint32_t* scratch) const {
-    const std::uint64_t* mine = query_ + query * width_;
-    std::size_t count = 0;
-    const auto keep_if = [&](std::uint64_t shared, std::size_t i) {
-        scratch[count] = static_cast<std::uint32_t>(i);  // kept only if it counts: no branch to mispredict
-        count += shared != 0;
+MaskRelevance::MaskRelevance(const std::uint64_t* query, std::size_t queries, const std::uint64_t* database,
+                             std::size_t rows, std::size_t width)
+    : sets_(group_rows(query, queries, width)),
+      plane_words_((rows + 63) / 64),
+      planes_(64 * width * plane_words_) {
+    const auto each_label = [width](const std::uint64_t* mask, auto use) {
+        for (std::size_t w = 0; w < width; ++w)
+            for (std::uint64_t rest = mask[w]; rest != 0; rest &= rest - 1) use(64 * w + lowest_bit(rest));
     };
-    if (width_ == 1) {
-        for (std::size_t i = begin; i < end; ++i) keep_if(*mine & database_[i], i);
-        return {scratch, count};
+    for (const std::uint32_t q : sets_.first_row) {
+        start_.push_back(labels_.size());
+        each_label(query + q * width, [&](std::size_t label) { labels_.push_back(static_cast<std::uint32_t>(label)); });
     }
-    for (std::size_t i = begin; i < end; ++i) {
-        std::uint64_t shared = 0;
-        for (std::size_t w = 0; w < width_; ++w) shared |= mine[w] & database_[i * width_ + w];
-        keep_if(shared, i);
+    start_.push_back(labels_.size());
+    for (std::size_t i = 0; i < rows; ++i)
+        each_label(database + i * width, [&](std::size_t label) {
+            planes_[label * plane_words_ + i / 64] |= std::uint64_t{1} << (i % 64);
+        });
+}
+
+Rows MaskRelevance::find(std::size_t group, std::size_t begin, std::size_t end, std::uint32_t* scratch) const {
+    constexpr std::size_t kTogether = 32;
+    std::size_t count = 0;
+    for (std::size_t word = begin / 64; 64 * word < end; word += kTogether) {
+        const std::size_t words = std::min(kTogether, (end + 63) / 64 - word);
+        std::uint64_t any[kTogether] = {};
+        for (std::size_t i = start_[group]; i < start_[group + 1]; ++i) {
+            const std::uint64_t* plane = planes_.data() + labels_[i] * plane_words_ + word;
+            for (std::size_t w = 0; w < words; ++w) any[w] |= plane[w];
+        }
+        for (std::size_t w = 0; w < words; ++w)
+            for (std::uint64_t rest = any[w]; rest != 0; rest &= rest - 1)
+                scratch[count++] = static_cast<std::uint32_t>(64 * (word + w) + lowest_bit(rest));
     }
     return {scratch, count};
 }

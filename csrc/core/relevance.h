@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/grouping.h"
+
 namespace hashzoo {
 
 struct Rows {
@@ -14,15 +16,19 @@ struct Rows {
 class Relevance {
 public:
     virtual ~Relevance() = default;
-    // The relevant rows in [begin, end). The answer may lie in `scratch` (end - begin entries).
-    virtual Rows find(std::size_t query, std::size_t begin, std::size_t end, std::uint32_t* scratch) const = 0;
+    // Queries of one group have the same relevant rows. Groups are numbered from 0, below 2^32.
+    virtual std::size_t group(std::size_t query) const = 0;
+    // The relevant rows of a group in [begin, end); `begin` is a multiple of 64. The answer may lie in `scratch`
+    // (end - begin entries).
+    virtual Rows find(std::size_t group, std::size_t begin, std::size_t end, std::uint32_t* scratch) const = 0;
 };
 
 // Class ids. Rows are grouped by class once, so that a query finds its own without looking at the others.
 class ClassRelevance final : public Relevance {
 public:
     ClassRelevance(const std::int64_t* query, std::size_t queries, const std::int64_t* database, std::size_t rows);
-    Rows find(std::size_t query, std::size_t begin, std::size_t end, std::uint32_t* scratch) const override;
+    std::size_t group(std::size_t query) const override { return group_[query]; }
+    Rows find(std::size_t group, std::size_t begin, std::size_t end, std::uint32_t* scratch) const override;
 
 private:
     std::vector<std::size_t> group_;    // of each query; the last group is empty: a class the database lacks
@@ -30,17 +36,20 @@ private:
     std::vector<std::uint32_t> members_;  // rows by group, ascending within one
 };
 
-// Label sets as bit masks of `width` words.
+// Label sets as bit masks of `width` words. The database is kept as one bit plane a label, as large as its masks.
 class MaskRelevance final : public Relevance {
 public:
-    MaskRelevance(const std::uint64_t* query, const std::uint64_t* database, std::size_t width)
-        : query_(query), database_(database), width_(width) {}
-    Rows find(std::size_t query, std::size_t begin, std::size_t end, std::uint32_t* scratch) const override;
+    MaskRelevance(const std::uint64_t* query, std::size_t queries, const std::uint64_t* database, std::size_t rows,
+                  std::size_t width);
+    std::size_t group(std::size_t query) const override { return sets_.of_row[query]; }
+    Rows find(std::size_t group, std::size_t begin, std::size_t end, std::uint32_t* scratch) const override;
 
 private:
-    const std::uint64_t* query_;
-    const std::uint64_t* database_;
-    std::size_t width_;
+    Grouping sets_;                       // distinct label sets of the queries
+    std::vector<std::size_t> start_;      // of each set in labels_
+    std::vector<std::uint32_t> labels_;   // of one set after the other
+    std::size_t plane_words_;             // words a plane
+    std::vector<std::uint64_t> planes_;   // (64 * width, plane_words_): bit i of plane j is label j of row i
 };
 
 }  // namespace hashzoo

@@ -38,7 +38,7 @@ void slice_scalar(const SliceWork& work) {
                 carry = next;
             }
         }
-        for (std::size_t h = 0; h <= work.groups; ++h) {
+        for (std::size_t h = 0; h <= work.most / 8; ++h) {
             std::uint64_t high = ~std::uint64_t{0};
             for (std::size_t n = 0; n < 4; ++n) high &= h >> n & 1 ? digit[n + 3] : ~digit[n + 3];
             if (high == 0) continue;
@@ -52,11 +52,16 @@ void slice_scalar(const SliceWork& work) {
         }
     }
 
-    for (std::size_t i = 0; i < work.relevant_count; ++i) {
-        const std::uint32_t row = work.relevant[i] - work.first, word = row / 64;
-        const std::uint32_t d = popcount(work.query ^ work.rows[row]);
-        const std::uint64_t earlier = equal[d][word] & ((std::uint64_t{1} << row % 64) - 1);
-        work.hits[i] = {d, before[d][word] + popcount(earlier)};
+    const std::uint64_t query = work.query, *const rows = work.rows;
+    const std::uint32_t first = work.first;
+    for (std::size_t set = 0; set < work.wanted_count; ++set) {
+        const Wanted wanted = work.wanted[set];
+        for (std::size_t i = 0; i < wanted.count; ++i) {
+            const std::uint32_t row = wanted.rows[i] - first, word = row / 64;
+            const std::uint32_t d = popcount(query ^ rows[row]);
+            const std::uint64_t earlier = equal[d][word] & ((std::uint64_t{1} << row % 64) - 1);
+            wanted.hits[i] = {d, before[d][word] + popcount(earlier)};
+        }
     }
 }
 

@@ -23,10 +23,19 @@ inline __m256i byte_popcounts(__m256i x) {
                            _mm256_shuffle_epi8(count, _mm256_and_si256(_mm256_srli_epi16(x, 4), low)));
 }
 
-// Distances of four one-word rows, as 64-bit integers.
+// Distances of four words, as 64-bit integers.
 HASHZOO_TARGET("avx2,popcnt")
-inline __m256i four_rows(__m256i query, const std::uint64_t* rows) {
-    return _mm256_sad_epu8(byte_popcounts(_mm256_xor_si256(query, load(rows))), _mm256_setzero_si256());
+inline __m256i four_words(__m256i query, const std::uint64_t* words) {
+    return _mm256_sad_epu8(byte_popcounts(_mm256_xor_si256(query, load(words))), _mm256_setzero_si256());
+}
+
+// 16 words: vector v has words 4v to 4v + 3 in its 64-bit lanes; shifted by 16v bits, all four interleave into one.
+HASHZOO_TARGET("avx2,popcnt")
+inline __m256i sixteen_words(__m256i query, const std::uint64_t* words) {
+    return _mm256_or_si256(
+        _mm256_or_si256(four_words(query, words), _mm256_slli_epi64(four_words(query, words + 4), 16)),
+        _mm256_or_si256(_mm256_slli_epi64(four_words(query, words + 8), 32),
+                        _mm256_slli_epi64(four_words(query, words + 12), 48)));
 }
 
 // Full adder: `sum` takes the sum bit of the three, the carry is returned.
@@ -64,17 +73,28 @@ void row_avx2(const std::uint64_t* query, const std::uint64_t* rows, std::size_t
     if (words == 1) {
         const __m256i q = _mm256_set1_epi64x(static_cast<long long>(query[0]));
         for (; i + 16 <= n; i += 16) {
-            // Vector v has rows 4v..4v+3 in its 64-bit lanes; shifted by 16v bits, all four interleave into one.
-            const __m256i mixed = _mm256_or_si256(
-                _mm256_or_si256(four_rows(q, rows + i), _mm256_slli_epi64(four_rows(q, rows + i + 4), 16)),
-                _mm256_or_si256(_mm256_slli_epi64(four_rows(q, rows + i + 8), 32),
-                                _mm256_slli_epi64(four_rows(q, rows + i + 12), 48)));
+            const __m256i mixed = sixteen_words(q, rows + i);
             // 16-bit lane 4r + v is row 4v + r: transpose the 4 x 4 matrix, first inside each half.
             const __m256i order = _mm256_setr_epi8(0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15,
                                                    0, 1, 8, 9, 2, 3, 10, 11, 4, 5, 12, 13, 6, 7, 14, 15);
             const __m256i pairs = _mm256_shuffle_epi8(mixed, order);
             const __m256i rowwise = _mm256_permutevar8x32_epi32(pairs, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), rowwise);
+        }
+    } else if (words == 2) {
+        const __m256i q = _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(query)));
+        for (; i + 8 <= n; i += 8) {  // 64-bit lanes: rows 0, 2, 4, 6 by word, then 1, 3, 5, 7
+            const __m256i mixed = sixteen_words(q, rows + 2 * i);
+            const __m256i sums = _mm256_add_epi16(mixed, _mm256_srli_si256(mixed, 8));
+            const __m128i rowwise = _mm_unpacklo_epi16(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+            _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i), rowwise);
+        }
+    } else if (words == 4) {
+        const __m256i q = load(query);
+        for (; i + 4 <= n; i += 4) {  // every 64-bit lane: one word of rows 0 to 3
+            const __m256i mixed = sixteen_words(q, rows + 4 * i);
+            const __m128i half = _mm_add_epi16(_mm256_castsi256_si128(mixed), _mm256_extracti128_si256(mixed, 1));
+            _mm_storel_epi64(reinterpret_cast<__m128i*>(out + i), _mm_add_epi16(half, _mm_srli_si128(half, 8)));
         }
     }
     const std::size_t in_vectors = words / 4 * 4;
@@ -115,7 +135,7 @@ void slice_avx2(const SliceWork& work) {
     for (int v = 0; v < 8; ++v) low[v] = where(v & 1, where(v & 2, where(v & 4, all, n4), n2), n1);
     alignas(32) std::uint64_t equal[kSliceDistances][kSliceWords];
     std::uint32_t before[kSliceDistances][kSliceWords];
-    for (std::size_t h = 0; h <= work.groups; ++h) {
+    for (std::size_t h = 0; h <= work.most / 8; ++h) {
         const __m256i high = where(h & 1, where(h & 2, where(h & 4, where(h & 8, all, n64), n32), n16), n8);
         if (_mm256_testz_si256(high, high)) continue;
         for (std::size_t v = 0; v < 8; ++v) {
@@ -130,11 +150,16 @@ void slice_avx2(const SliceWork& work) {
         }
     }
 
-    for (std::size_t i = 0; i < work.relevant_count; ++i) {
-        const std::uint32_t row = work.relevant[i] - work.first, word = row / 64;
-        const std::uint32_t d = popcount(work.query ^ work.rows[row]);
-        const std::uint64_t earlier = equal[d][word] & ((std::uint64_t{1} << row % 64) - 1);
-        work.hits[i] = {d, before[d][word] + popcount(earlier)};
+    const std::uint64_t query = work.query, *const rows = work.rows;
+    const std::uint32_t first = work.first;
+    for (std::size_t set = 0; set < work.wanted_count; ++set) {
+        const Wanted wanted = work.wanted[set];
+        for (std::size_t i = 0; i < wanted.count; ++i) {
+            const std::uint32_t row = wanted.rows[i] - first, word = row / 64;
+            const std::uint32_t d = popcount(query ^ rows[row]);
+            const std::uint64_t earlier = equal[d][word] & ((std::uint64_t{1} << row % 64) - 1);
+            wanted.hits[i] = {d, before[d][word] + popcount(earlier)};
+        }
     }
 }
 

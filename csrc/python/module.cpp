@@ -238,7 +238,7 @@ py::tuple count_masks(const Array<std::uint64_t>& query, const Array<std::uint64
     const Codes q = codes(query), d = codes(database), ours = codes(query_masks), theirs = codes(database_masks);
     require_masks(q, query_masks, d, database_masks);
     return count(q, d, bits, topk, threads,
-                 [&] { return hashzoo::MaskRelevance(ours.words, theirs.words, ours.width); });
+                 [&] { return hashzoo::MaskRelevance(ours.words, ours.rows, theirs.words, theirs.rows, ours.width); });
 }
 
 // As `count`; make_sharing() is called without the GIL.

@@ -34,7 +34,7 @@ std::vector<Isa> kernels() {
 #ifdef HASHZOO_SIMDE
     return {{"scalar", never, row_scalar, slice_scalar},
             {"avx2", never, row_avx2, slice_avx2},
-            {"vpopcnt", never, row_vpopcnt, slice_avx2},
+            {"vpopcnt", never, row_vpopcnt, slice_vpopcnt},
             {"neon", never, row_neon, slice_scalar}};
 #else
     std::vector<Isa> found;
@@ -98,8 +98,10 @@ void check_slices(const Isa& isa) {
                 if (round == 3 || random() % 5 == 0) relevant.push_back(1000 + r);
             }
             std::vector<Hit> hits(relevant.size());
-            isa.slice({planes.data(), flips.data(), groups, query, rows.data(), relevant.data(), relevant.size(), 1000,
-                       seen.data(), hits.data()});
+            const std::size_t half = relevant.size() / 2;  // two sets of rows share the pass
+            const Wanted wanted[] = {{relevant.data(), half, hits.data()},
+                                     {relevant.data() + half, relevant.size() - half, hits.data() + half}};
+            isa.slice({planes.data(), flips.data(), groups, bits, query, rows.data(), 1000, seen.data(), wanted, 2});
             std::size_t next = 0;
             for (std::uint32_t r = 0; r < kSliceRows; ++r) {
                 const std::uint32_t d = bit_by_bit(&query, &rows[r], 1);
@@ -186,7 +188,7 @@ void check_threads() {
         for (auto& c : row_class) c = static_cast<std::int64_t>(random() % 4);
         const ClassRelevance classes(query_class.data(), queries, row_class.data(), rows);
         const Words query_mask = random_words(random, queries), row_mask = random_words(random, rows);
-        const MaskRelevance masks(query_mask.data(), row_mask.data(), 1);
+        const MaskRelevance masks(query_mask.data(), queries, row_mask.data(), rows, 1);
         const Relevance* const kinds[] = {&classes, &masks};
         for (const Relevance* relevance : kinds) {
             const Results one = run(q, d, bits, *relevance, 1);

@@ -90,6 +90,36 @@ def test_counts_equal_the_reference(
     )
 
 
+@pytest.mark.parametrize("name", _native.isas())
+@given(
+    seed=st.integers(0, 2**32),
+    bits=st.one_of(st.integers(1, 16), st.sampled_from([48, 64, 65, 130, 512])),
+    distinct=st.sampled_from([1, 3, 70, 200]),
+    kinds=st.integers(1, 4),
+    threads=st.integers(1, 3),
+    topk=st.sampled_from([1, 20, 600]),
+)
+@settings(max_examples=30, deadline=None, derandomize=True)
+def test_queries_counted_together_equal_queries_alone(
+    name: str, seed: int, bits: int, distinct: int, kinds: int, threads: int, topk: int
+) -> None:
+    """Equal codes and labels are counted once; alone, a query takes the way without any grouping."""
+    _native.set_isa(name)
+    rng = np.random.default_rng(seed)
+    query, database = random_codes(rng, 150, bits, distinct), random_codes(rng, 600, bits, distinct)
+    classes = rng.integers(0, kinds, 150), rng.integers(0, kinds, 600)
+    sets = [reference.pack(rng.random((kinds, 70)) < 0.05)[ids] for ids in classes]
+    for count, (ours, theirs) in ((_native.count_classes, classes), (_native.count_masks, sets)):
+        together = count(query, database, ours, theirs, bits, topk, threads)
+        for q in range(0, 150, 29):
+            alone = count(query[q : q + 1], database, ours[q : q + 1], theirs, bits, topk, 1)
+            assert all(np.array_equal(a[q : q + 1], b) for a, b in zip(together, alone, strict=True))
+    assert_counts_equal(
+        _native.count_masks(query, database, *sets, bits, topk, threads),
+        reference.count_masks(query, database, *sets, bits, topk),
+    )
+
+
 @pytest.mark.parametrize("bits", [1, 7, 8, 12, 48, 63, 64, 65, 200])
 @pytest.mark.parametrize("topk", [100, 5000])
 def test_counts_over_many_tiles(isa: str, threads: int, bits: int, topk: int) -> None:
