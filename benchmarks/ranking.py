@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,26 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
         ratio = taken / next(r["seconds"] for r in rows if r["name"] == base) if base else None
         rows.append({"name": name, "seconds": taken, "queries_run": share, "times_slower": ratio, "than": base})
 
+    def distances_alone() -> None:
+        for start in range(0, len(q), 16):  # a buffer that stays in the cache
+            _native.distances(q[start : start + 16], d, threads)
+
+    def evaluate_others(codes: Sequence[Any], ids: Sequence[Any], bits: int) -> Callable[[], Any]:
+        return lambda: retrieval.evaluate(codes[0], ids[0], codes[1], ids[1], bits=bits, threads=threads)
+
     memory = memory_beyond_inputs(evaluate)
     row("hashzoo evaluate", evaluate)
+    row("distances alone, same kernel", distances_alone)
+    short = [retrieval.pack(random.random((len(codes), 12)) < 0.5) for codes in (q, d)]
+    row("hashzoo evaluate, 12 bits", evaluate_others(short, (query_ids, database_ids), 12))
+    centres = random.random((CLASSES, options.bits)) < 0.5
+    trained = [
+        retrieval.pack(
+            centres[ids] ^ (random.random((len(ids), options.bits)) < random.choice([0.01, 0.1], (len(ids), 1)))
+        )
+        for ids in (query_ids, database_ids)
+    ]
+    row("hashzoo evaluate, repeated codes", evaluate_others(trained, (query_ids, database_ids), options.bits))
     part = options.queries if options.full else min(options.queries, 200)
     slow = query[:part], query_sets[:part], database, database_sets
     row("numpy, per query argsort", lambda: numpy_procedure(*slow), base="hashzoo evaluate", share=part)
