@@ -59,3 +59,24 @@ def count_graded_masks(
     discount: NDArray[np.float64],
     threads: int,
 ) -> tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...
+def group(database: NDArray[np.uint64], threads: int) -> NDArray[np.uint32]: ...
+def build_tables(
+    database: NDArray[np.uint64], bits: int, substrings: int, threads: int
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]: ...
+
+class MultiIndex:
+    def __init__(
+        self,
+        distinct: NDArray[np.uint64],
+        offsets: NDArray[np.uint32],
+        entries: NDArray[np.uint32],
+        starts: NDArray[np.uint32],
+        members: NDArray[np.uint32],
+        bits: int,
+        substrings: int,
+        threads: int,
+    ) -> None: ...
+    def top_k(self, query: NDArray[np.uint64], k: int, threads: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...
+    def within_radius(
+        self, query: NDArray[np.uint64], radius: int, threads: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int64]]: ...

@@ -7,11 +7,13 @@ from hashzoo.retrieval.codes import pack, unpack
 from hashzoo.retrieval.curves import PRCurve
 from hashzoo.retrieval.graded import GradedMetrics, evaluate_graded
 from hashzoo.retrieval.metrics import Metrics, evaluate
+from hashzoo.retrieval.multi_index import MultiIndex
 from hashzoo.retrieval.ranking import distances, rank, top_k, within_radius
 
 __all__ = [
     "GradedMetrics",
     "Metrics",
+    "MultiIndex",
     "PRCurve",
     "distances",
     "evaluate",

@@ -68,6 +68,28 @@ class Backend(Protocol):
         discount: NDArray[np.float64],
         threads: int,
     ) -> GradedCounts: ...
+    def group(self, database: Packed, threads: int) -> NDArray[np.uint32]: ...
+    def build_tables(
+        self, database: Packed, bits: int, substrings: int, threads: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]: ...
+    def MultiIndex(
+        self,
+        distinct: Packed,
+        offsets: NDArray[np.uint32],
+        entries: NDArray[np.uint32],
+        starts: NDArray[np.uint32],
+        members: NDArray[np.uint32],
+        bits: int,
+        substrings: int,
+        threads: int,
+    ) -> Searcher: ...
+
+
+class Searcher(Protocol):
+    """An index ready to be searched; raises ValueError when it is made of arrays that do not fit together."""
+
+    def top_k(self, query: Packed, k: int, threads: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]: ...
+    def within_radius(self, query: Packed, radius: int, threads: int) -> Matches: ...
 
 
 @lru_cache(maxsize=1)

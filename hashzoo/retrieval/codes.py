@@ -73,19 +73,25 @@ def code_pair(query: Any, database: Any, bits: int | None, threads: int) -> tupl
         check_bits(bits)
     arrays = {"query": as_array(query, "query"), "database": as_array(database, "database")}
     for name, array in arrays.items():
-        if array.ndim != 2:
-            raise InvalidInput(f"{name}: expected (N, K) codes or (N, W) packed uint64, got shape {array.shape}")
-        if array.dtype != np.uint64:
-            if bits is not None and array.shape[1] != bits:
-                raise InvalidInput(f"{name}: expected codes of {bits} bits, got {array.shape[1]}")
-            bits = int(array.shape[1])
-    q, d = (
-        checked_packed(array, name, bits) if array.dtype == np.uint64 else _pack(array, name, threads)
-        for name, array in arrays.items()
-    )
+        bits = _length(array, name, bits)
+    q, d = (_packed(array, name, bits, threads) for name, array in arrays.items())
     if q.shape[1] != d.shape[1]:
         raise InvalidInput(f"query has {q.shape[1]} words a code, database has {d.shape[1]}: lengths must be equal")
     return q, d, bits
+
+
+def packed_codes(values: Any, name: str, bits: int | None, threads: int) -> tuple[Packed, int]:
+    """Codes packed, and their length in bits: all of their words if they came packed and `bits` is None.
+
+    Raises:
+        InvalidInput: bad codes, or not of `bits` bits.
+    """
+    if bits is not None:
+        check_bits(bits)
+    array = as_array(values, name)
+    bits = _length(array, name, bits)
+    packed = _packed(array, name, bits, threads)
+    return packed, 64 * packed.shape[1] if bits is None else bits
 
 
 def checked_packed(array: NDArray[Any], name: str, bits: int | None) -> Packed:
@@ -116,6 +122,21 @@ def check_bits(bits: int) -> None:
 def contiguous(array: NDArray[Any]) -> NDArray[Any]:
     """The array itself, or a copy that is C-contiguous and aligned: what the native core reads."""
     return np.require(array, requirements=["C", "A"])
+
+
+def _length(array: NDArray[Any], name: str, bits: int | None) -> int | None:
+    """`bits`, or what the array tells: nothing if it is packed."""
+    if array.ndim != 2:
+        raise InvalidInput(f"{name}: expected (N, K) codes or (N, W) packed uint64, got shape {array.shape}")
+    if array.dtype == np.uint64:
+        return bits
+    if bits is not None and array.shape[1] != bits:
+        raise InvalidInput(f"{name}: expected codes of {bits} bits, got {array.shape[1]}")
+    return int(array.shape[1])
+
+
+def _packed(array: NDArray[Any], name: str, bits: int | None, threads: int) -> Packed:
+    return checked_packed(array, name, bits) if array.dtype == np.uint64 else _pack(array, name, threads)
 
 
 def _pack(array: NDArray[Any], name: str, threads: int) -> Packed:

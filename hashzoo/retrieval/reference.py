@@ -176,3 +176,65 @@ def count_graded(
         weighted[q] = (ranked.cumsum() / np.arange(1, len(ranked) + 1))[ranked > 0].sum()
         total[q], hits[q] = ranked.sum(), (ranked > 0).sum()
     return rows, gained, weighted, total, hits
+
+
+def group(database: Packed, threads: int = 1) -> NDArray[np.uint32]:
+    """(N, W) -> (N,) uint32: equal codes have equal numbers, from 0 in the order of their first rows."""
+    _, first, inverse = np.unique(database, axis=0, return_index=True, return_inverse=True)
+    number = np.empty(len(first), np.uint32)
+    number[first.argsort()] = np.arange(len(first))
+    return number[inverse.ravel()]
+
+
+def ungroup(distinct: Packed, starts: NDArray[np.uint32], members: NDArray[np.uint32]) -> Packed:
+    """All codes from the code of each group and `members[starts[g]:starts[g + 1]]`, its rows; no starts: all differ."""
+    if len(starts) == 0:
+        return distinct
+    codes = np.empty((len(members), distinct.shape[1]), np.uint64)
+    codes[members] = distinct.repeat(starts[1:] - starts[:-1], axis=0)
+    return codes
+
+
+def build_tables(
+    database: Packed, bits: int, substrings: int, threads: int = 1
+) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:
+    """For each substring, rows sorted by its value.
+
+    Returns:
+        Where each value begins among them, and the end, `2^width + 1` uint32 a substring, all joined;
+        `(substrings, N)` uint32 rows.
+    """
+    ones = unpack(database, bits) > 0
+    offsets, entries = [], np.empty((substrings, len(database)), np.uint32)
+    for j in range(substrings):
+        part = ones[:, j * bits // substrings : (j + 1) * bits // substrings]
+        value = part @ (1 << np.arange(part.shape[1]))
+        offsets += [np.zeros(1, np.uint32), np.bincount(value, minlength=2 ** part.shape[1]).cumsum()]
+        entries[j] = value.argsort(kind="stable")
+    return np.concatenate(offsets).astype(np.uint32), entries
+
+
+class MultiIndex:
+    """The answers of an index, without its speed: a scan of all codes."""
+
+    def __init__(
+        self,
+        distinct: Packed,
+        offsets: NDArray[np.uint32],
+        entries: NDArray[np.uint32],
+        starts: NDArray[np.uint32],
+        members: NDArray[np.uint32],
+        bits: int,
+        substrings: int,
+        threads: int = 1,
+    ) -> None:
+        expected = build_tables(distinct, bits, substrings)
+        if not (np.array_equal(expected[0], offsets) and np.array_equal(expected[1], entries)):
+            raise ValueError("the tables of the index do not belong to its codes")
+        self.codes = ungroup(distinct, starts, members)
+
+    def top_k(self, query: Packed, k: int, threads: int = 1) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        return top_k(query, self.codes, k)
+
+    def within_radius(self, query: Packed, radius: int, threads: int = 1) -> Matches:
+        return within_radius(query, self.codes, radius)
