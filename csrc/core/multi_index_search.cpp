@@ -6,11 +6,24 @@
 namespace hashzoo {
 namespace {
 
-constexpr std::size_t kBatch = 256; // candidates whose distances are computed together
-constexpr std::size_t kLinearQueries = 1024;
+constexpr std::size_t kBatch = 256;           // candidates whose distances are computed together
+constexpr std::size_t kLookups = 16;          // buckets looked up together, so that their cache misses overlap
+constexpr std::size_t kLinearQueries = 1024;  // handed to the linear scan at once
 
 // Rough nanoseconds, of which only the ratios matter: they decide how an answer is found, never which.
-constexpr double kLookup = 5, kCandidate = 4, kCandidateWord = 1, kScanRow = 0.5, kScanWord = 0.25;
+constexpr double kLookup = 10, kCandidate = 8, kCandidateWord = 2, kScanRow = 0.4, kScanWord = 0.25;
+
+struct Bucket {
+    std::uint32_t first, last;
+};
+
+inline void fetch(const void* address) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(address);
+#else
+    static_cast<void>(address);
+#endif
+}
 
 double binomial(std::size_t n, std::size_t k) {
     double result = 1;
@@ -121,19 +134,28 @@ private:
         const std::uint32_t* entries = index_.entries + j * groups_;
         const std::uint32_t key = key_of(substring, query_), end = std::uint32_t{1} << substring.width;
         std::size_t fresh = visited_.size();
-        for (std::uint32_t mask = (std::uint32_t{1} << a) - 1; mask < end; mask = next_mask(mask)) {
-            const std::uint32_t first = offsets[key ^ mask], last = offsets[(key ^ mask) + 1];
-            spent_ += kLookup + (last - first) * candidate_cost_;
-            if (spent_ > scan_cost_) return false;
-            for (std::uint32_t i = first; i < last; ++i) {
-                const std::uint32_t group = entries[i];
-                const std::uint64_t bit = std::uint64_t{1} << group % 64;
-                if (seen_[group / 64] & bit) continue;
-                seen_[group / 64] |= bit;
-                visited_.push_back(group);
-                if (visited_.size() == fresh + kBatch) fresh = measure(fresh, keep);
+        for (std::uint32_t mask = (std::uint32_t{1} << a) - 1; mask < end;) {
+            Bucket buckets[kLookups];
+            std::size_t n = 0;
+            while (n < kLookups && mask < end) {
+                const std::uint32_t* bucket = offsets + (key ^ mask);
+                fetch(entries + bucket[0]);
+                buckets[n++] = {bucket[0], bucket[1]};
+                mask = mask == 0 ? end : next_mask(mask);
             }
-            if (mask == 0) break;
+            for (std::size_t b = 0; b < n; ++b) {
+                spent_ += kLookup + (buckets[b].last - buckets[b].first) * candidate_cost_;
+                if (spent_ > scan_cost_) return false;
+                for (std::uint32_t i = buckets[b].first; i < buckets[b].last; ++i) {
+                    const std::uint32_t group = entries[i];
+                    const std::uint64_t bit = std::uint64_t{1} << group % 64;
+                    if (seen_[group / 64] & bit) continue;
+                    seen_[group / 64] |= bit;
+                    fetch(index_.codes.row(group));
+                    visited_.push_back(group);
+                    if (visited_.size() == fresh + kBatch) fresh = measure(fresh, keep);
+                }
+            }
         }
         measure(fresh, keep);
         return true;
@@ -142,8 +164,12 @@ private:
     template <class Keep>
     std::size_t measure(std::size_t fresh, Keep keep) {
         const std::size_t n = visited_.size() - fresh;
-        for (std::size_t i = 0; i < n; ++i)
-            std::copy_n(index_.codes.row(visited_[fresh + i]), width_, &gathered_[i * width_]);
+        const std::uint64_t* words = index_.codes.words;
+        if (width_ == 1)  // without a call for each: the processor then waits for many of these rows at a time
+            for (std::size_t i = 0; i < n; ++i) gathered_[i] = words[visited_[fresh + i]];
+        else
+            for (std::size_t i = 0; i < n; ++i)
+                std::copy_n(words + visited_[fresh + i] * width_, width_, &gathered_[i * width_]);
         kernel_(query_, gathered_.data(), n, width_, distance_);
         for (std::size_t i = 0; i < n; ++i) keep(visited_[fresh + i], distance_[i]);
         return visited_.size();

@@ -10,6 +10,7 @@
 #include "core/count.h"
 #include "core/dispatch.h"
 #include "core/graded.h"
+#include "core/multi_index.h"
 #include "core/pack.h"
 #include "core/search.h"
 
@@ -213,6 +214,53 @@ void check_threads() {
     std::printf("threads agree\n");
 }
 
+// The index against the linear scans, for rows that are all different, and for groups of equal ones.
+void check_multi_index() {
+    std::mt19937_64 random(4);
+    const std::size_t queries = 40, rows = 3000, k = 20;
+    for (const std::size_t bits : {64, 70, 512}) {
+        const std::size_t words = (bits + 63) / 64, substrings = bits / 8;
+        for (const std::size_t copies : {1, 3}) {
+            Words distinct(rows / copies * words), query(queries * words), database;
+            for (std::uint64_t& word : distinct) word = random() & random() & random() & random();
+            for (std::size_t i = words; bits % 64 != 0 && i <= distinct.size(); i += words) distinct[i - 1] &= 63;
+            for (std::size_t i = 0; i < query.size(); ++i) query[i] = distinct[i] ^ (i % 3 == 0 ? 5 : 0);
+            for (std::size_t i = 0; i < copies; ++i) database.insert(database.end(), distinct.begin(), distinct.end());
+            const Codes q{query.data(), queries, words}, d{database.data(), rows, words};
+            for (const unsigned threads : {1u, 4u}) {
+                const Control control{threads, never};
+                std::vector<std::uint32_t> groups(rows), starts{0}, members;
+                const std::size_t found = group(d, groups.data(), control);
+                Words codes;
+                for (std::size_t g = 0; g < found; ++g) {
+                    for (std::uint32_t i = 0; i < rows; ++i)
+                        if (groups[i] == g) members.push_back(i);
+                    codes.insert(codes.end(), d.row(members[starts[g]]), d.row(members[starts[g]]) + words);
+                    starts.push_back(static_cast<std::uint32_t>(members.size()));
+                }
+                const Codes each{codes.data(), found, words};
+                std::vector<std::uint32_t> offsets(offsets_length(bits, substrings)), entries(substrings * found);
+                build_tables(each, bits, substrings, offsets.data(), entries.data(), control);
+                const bool grouped = found < rows;
+                const MultiIndex index{each, rows, bits, substrings, offsets.data(), entries.data(),
+                                       grouped ? starts.data() : nullptr, members.data()};
+                check(is_sound(index, control), "an index as built is not sound");
+                std::vector<std::int32_t> near(queries * k), expected_near(near);
+                std::vector<std::int64_t> row(queries * k), expected_row(row);
+                top_k(q, index, k, near.data(), row.data(), control);
+                top_k(q, d, k, expected_near.data(), expected_row.data(), {1, never});
+                check(near == expected_near && row == expected_row, "top_k of the index");
+                for (const std::size_t radius : {0, 2, 9, 60})
+                    check(within_radius(q, index, radius, control) == within_radius(q, d, radius, {1, never}),
+                          "within_radius of the index");
+                entries.back() = static_cast<std::uint32_t>(found);
+                check(!is_sound(index, control), "an entry beyond the codes is sound");
+            }
+        }
+    }
+    std::printf("the index agrees with the scan\n");
+}
+
 void check_interruption() {
     bool thrown = false;
     try {
@@ -245,6 +293,7 @@ int main() {
         hashzoo::check_slices(isa);
     }
     hashzoo::check_threads();
+    hashzoo::check_multi_index();
     hashzoo::check_interruption();
     return 0;
 }

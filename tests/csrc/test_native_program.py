@@ -58,6 +58,7 @@ def test_with_sanitizers(tmp_path: Path, sanitizer: str) -> None:
         tmp_path, "-O1", "-g", f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"
     )
     assert "threads agree" in printed
+    assert "the index agrees with the scan" in printed
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="looks for x86 registers")
