@@ -66,6 +66,7 @@ def bench(session: nox.Session) -> None:
     """Print every table of benchmarks/; takes a few minutes on a quiet machine."""
     install(session)
     python(session, "benchmarks/ranking.py")
+    python(session, "benchmarks/index.py")
     python(session, "benchmarks/training.py")
     python(session, "benchmarks/startup.py")
     python(session, "-m", "pytest", "benchmarks", "--benchmark-only")
