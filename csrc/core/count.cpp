@@ -154,7 +154,7 @@ void count_in(const Way& original, const Codes& query, const Codes& database, co
 void count(const Codes& query, const Codes& database, std::size_t bits, const Relevance& relevance, std::size_t topk,
            const Counts& out, const Control& control) {
     const Isa& isa = active_isa();  // once, outside every loop
-    const Grouping codes = group_rows(query.words, query.rows, query.width);
+    const Grouping codes = group_rows(query, control);
     const std::vector<Unit> units = group_queries(query, relevance, codes);
     const Finish finish(bits, topk, out);
     if (database.width == 1 && codes.size() >= kWorthPreparing) {
@@ -164,7 +164,7 @@ void count(const Codes& query, const Codes& database, std::size_t bits, const Re
     }
     Grouping distinct;
     const bool count_distinct = database.width > 1 && codes.size() >= kWorthPreparing;
-    if (count_distinct) distinct = group_rows(database.words, database.rows, database.width);
+    if (count_distinct) distinct = group_rows(database, control);
     const bool repeats = count_distinct && 2 * distinct.size() <= database.rows;
     count_in(ByRows(database, isa.row, repeats ? &distinct : nullptr), query, database, units, relevance, finish,
              control);

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/search.h"
+
 namespace hashzoo {
 
 struct Grouping {
@@ -14,6 +16,6 @@ struct Grouping {
 };
 
 // Rows: at most 2^31.
-Grouping group_rows(const std::uint64_t* words, std::size_t rows, std::size_t width);
+Grouping group_rows(const Codes& rows, const Control& control);
 
 }  // namespace hashzoo

@@ -6,17 +6,6 @@
 namespace hashzoo {
 namespace {
 
-constexpr std::size_t kPiece = 1 << 16;  // rows between two looks for Ctrl-C
-
-std::size_t hash(const std::uint64_t* code, std::size_t width) {
-    std::uint64_t h = 0;
-    for (std::size_t w = 0; w < width; ++w) {
-        h = (h ^ code[w]) * 0x9e3779b97f4a7c15u;
-        h ^= h >> 32;
-    }
-    return static_cast<std::size_t>(h * 0x9e3779b97f4a7c15u >> 20);
-}
-
 bool sound_table(const MultiIndex& index, const Substring& substring, const std::uint32_t* entries) {
     const std::uint32_t* offsets = index.offsets + substring.offsets;
     const std::size_t buckets = std::size_t{1} << substring.width;
@@ -65,30 +54,6 @@ std::vector<Substring> cut(std::size_t bits, std::size_t substrings) {
 std::size_t offsets_length(std::size_t bits, std::size_t substrings) {
     const Substring last = cut(bits, substrings).back();
     return last.offsets + (std::size_t{1} << last.width) + 1;
-}
-
-std::size_t group(const Codes& codes, std::uint32_t* group_of_row, const Control& control) {
-    constexpr std::uint32_t kFree = ~std::uint32_t{0};
-    std::size_t slots = 2;
-    while (slots < 2 * codes.rows) slots *= 2;
-    std::vector<std::uint32_t> table(slots, kFree), first;  // hash to group, group to its first row
-    const Control alone{1, control.interrupted};            // rows in their order
-    run_blocks((codes.rows + kPiece - 1) / kPiece, alone, [&](Blocks& blocks) {
-        for (std::size_t block; blocks.next(block);) {
-            for (std::size_t i = block * kPiece; i < std::min(codes.rows, (block + 1) * kPiece); ++i) {
-                const std::uint64_t* code = codes.row(i);
-                std::size_t slot = hash(code, codes.width) % slots;
-                while (table[slot] != kFree && !std::equal(code, code + codes.width, codes.row(first[table[slot]])))
-                    slot = (slot + 1) % slots;
-                if (table[slot] == kFree) {
-                    table[slot] = static_cast<std::uint32_t>(first.size());
-                    first.push_back(static_cast<std::uint32_t>(i));
-                }
-                group_of_row[i] = table[slot];
-            }
-        }
-    });
-    return first.size();
 }
 
 void build_tables(const Codes& codes, std::size_t bits, std::size_t substrings, std::uint32_t* offsets,

@@ -31,9 +31,6 @@ struct MultiIndex {
     const std::uint32_t* members;  // (rows): rows by group, ascending within one
 };
 
-// The group of each row; returns how many there are.
-std::size_t group(const Codes& codes, std::uint32_t* group_of_row, const Control& control);
-
 void build_tables(const Codes& codes, std::size_t bits, std::size_t substrings, std::uint32_t* offsets,
                   std::uint32_t* entries, const Control& control);
 

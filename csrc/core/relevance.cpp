@@ -51,8 +51,8 @@ Rows ClassRelevance::find(std::size_t group, std::size_t begin, std::size_t end,
 }
 
 MaskRelevance::MaskRelevance(const std::uint64_t* query, std::size_t queries, const std::uint64_t* database,
-                             std::size_t rows, std::size_t width)
-    : sets_(group_rows(query, queries, width)),
+                             std::size_t rows, std::size_t width, const Control& control)
+    : sets_(group_rows({query, queries, width}, control)),
       plane_words_((rows + 63) / 64),
       planes_(64 * width * plane_words_) {
     const auto each_label = [width](const std::uint64_t* mask, auto use) {

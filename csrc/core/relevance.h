@@ -40,7 +40,7 @@ private:
 class MaskRelevance final : public Relevance {
 public:
     MaskRelevance(const std::uint64_t* query, std::size_t queries, const std::uint64_t* database, std::size_t rows,
-                  std::size_t width);
+                  std::size_t width, const Control& control);
     std::size_t group(std::size_t query) const override { return sets_.of_row[query]; }
     Rows find(std::size_t group, std::size_t begin, std::size_t end, std::uint32_t* scratch) const override;
 

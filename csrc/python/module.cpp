@@ -11,6 +11,7 @@
 #include "core/count.h"
 #include "core/dispatch.h"
 #include "core/graded.h"
+#include "core/grouping.h"
 #include "core/multi_index.h"
 #include "core/pack.h"
 #include "core/radius.h"
@@ -217,7 +218,10 @@ Array<std::uint32_t> group(const Array<std::uint64_t>& database, int threads) {
     const Control with = control(threads);
     Array<std::uint32_t> groups(static_cast<py::ssize_t>(d.rows));
     std::uint32_t* out = groups.mutable_data();
-    without_gil([&] { hashzoo::group(d, out, with); });
+    without_gil([&] {
+        const std::vector<std::uint32_t> of_row = hashzoo::group_rows(d, with).of_row;
+        std::copy(of_row.begin(), of_row.end(), out);
+    });
     return groups;
 }
 
@@ -309,7 +313,7 @@ py::tuple count(const Codes& query, const Codes& database, std::size_t bits, py:
     Array<std::int64_t> stable_hits(static_cast<py::ssize_t>(query.rows));
     const hashzoo::Counts out{all.mutable_data(), relevant.mutable_data(), stable_precision.mutable_data(),
                               stable_hits.mutable_data()};
-    without_gil([&] { hashzoo::count(query, database, bits, make_relevance(), places, out, with); });
+    without_gil([&] { hashzoo::count(query, database, bits, make_relevance(with), places, out, with); });
     return py::make_tuple(all, relevant, stable_precision, stable_hits);
 }
 
@@ -319,7 +323,7 @@ py::tuple count_classes(const Array<std::uint64_t>& query, const Array<std::uint
     const Codes q = codes(query), d = codes(database);
     require_classes(query, query_classes, database, database_classes);
     const std::int64_t *ours = query_classes.data(), *theirs = database_classes.data();
-    return count(q, d, bits, topk, threads, [&] { return hashzoo::ClassRelevance(ours, q.rows, theirs, d.rows); });
+    return count(q, d, bits, topk, threads, [&](const Control&) { return hashzoo::ClassRelevance(ours, q.rows, theirs, d.rows); });
 }
 
 py::tuple count_masks(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
@@ -327,8 +331,9 @@ py::tuple count_masks(const Array<std::uint64_t>& query, const Array<std::uint64
                       std::size_t bits, py::ssize_t topk, int threads) {
     const Codes q = codes(query), d = codes(database), ours = codes(query_masks), theirs = codes(database_masks);
     require_masks(q, query_masks, d, database_masks);
-    return count(q, d, bits, topk, threads,
-                 [&] { return hashzoo::MaskRelevance(ours.words, ours.rows, theirs.words, theirs.rows, ours.width); });
+    return count(q, d, bits, topk, threads, [&](const Control& with) {
+        return hashzoo::MaskRelevance(ours.words, ours.rows, theirs.words, theirs.rows, ours.width, with);
+    });
 }
 
 // As `count`; make_sharing() is called without the GIL.

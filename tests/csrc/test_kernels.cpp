@@ -189,7 +189,7 @@ void check_threads() {
         for (auto& c : row_class) c = static_cast<std::int64_t>(random() % 4);
         const ClassRelevance classes(query_class.data(), queries, row_class.data(), rows);
         const Words query_mask = random_words(random, queries), row_mask = random_words(random, rows);
-        const MaskRelevance masks(query_mask.data(), queries, row_mask.data(), rows, 1);
+        const MaskRelevance masks(query_mask.data(), queries, row_mask.data(), rows, 1, {1, never});
         const Relevance* const kinds[] = {&classes, &masks};
         for (const Relevance* relevance : kinds) {
             const Results one = run(q, d, bits, *relevance, 1);
@@ -229,8 +229,10 @@ void check_multi_index() {
             const Codes q{query.data(), queries, words}, d{database.data(), rows, words};
             for (const unsigned threads : {1u, 4u}) {
                 const Control control{threads, never};
-                std::vector<std::uint32_t> groups(rows), starts{0}, members;
-                const std::size_t found = group(d, groups.data(), control);
+                const Grouping grouping = group_rows(d, control);
+                const std::vector<std::uint32_t>& groups = grouping.of_row;
+                const std::size_t found = grouping.size();
+                std::vector<std::uint32_t> starts{0}, members;
                 Words codes;
                 for (std::size_t g = 0; g < found; ++g) {
                     for (std::uint32_t i = 0; i < rows; ++i)
