@@ -41,6 +41,8 @@ class DFEH(DeepMethod):
         "quantization loss: form unknown; L1 as in DSH, each image counted once",
         "balance loss: form unknown; the squared batch mean of each bit, summed",
         "weights: one value of 0.01 is known; whether quantization and balance share it is not, so they are separate",
+        "batches: 50 images, 5 of each of 10 classes; the paper takes 20 of each class (for SVHN): "
+        "--set batch_size=200",
         "optimiser, schedule, epochs, initialisation and augmentation: unknown; AdamW with a one-cycle schedule for a "
         "few epochs, Xavier weights in the trunk, what the dataset declares",
         "splits: the paper's are not fully specified; results name the protocol they were measured on",
