@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hashzoo.backbones.base import Preprocess
     from hashzoo.datasets.base import Split
 
-BLOCK = 100  # images at a time: feature maps of more would not fit a processor's cache, at half the speed
+BLOCK = 100  # images at a time: the feature maps of more would not fit a processor's cache
 
 
 class Encoder(ABC):
