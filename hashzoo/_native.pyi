@@ -29,6 +29,7 @@ def count_classes(
     bits: int,
     topk: int,
     threads: int,
+    exclude: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]: ...
 def count_masks(
     query: NDArray[np.uint64],
@@ -38,6 +39,7 @@ def count_masks(
     bits: int,
     topk: int,
     threads: int,
+    exclude: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]: ...
 def count_graded_classes(
     query: NDArray[np.uint64],
@@ -48,6 +50,7 @@ def count_graded_classes(
     gain: NDArray[np.float64],
     discount: NDArray[np.float64],
     threads: int,
+    exclude: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...
 def count_graded_masks(
     query: NDArray[np.uint64],
@@ -58,6 +61,7 @@ def count_graded_masks(
     gain: NDArray[np.float64],
     discount: NDArray[np.float64],
     threads: int,
+    exclude: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...
 def group(database: NDArray[np.uint64], threads: int) -> NDArray[np.uint32]: ...
 def build_tables(

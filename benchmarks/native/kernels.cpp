@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
         std::vector<std::uint32_t> all(queries * (bits + 1)), relevant(all);
         std::vector<double> precision(queries);
         std::vector<std::int64_t> hits(queries);
-        count(q, d, bits, ClassRelevance(query_class.data(), queries, row_class.data(), rows), rows,
+        count(q, d, bits, ClassRelevance(query_class.data(), queries, row_class.data(), rows), rows, nullptr,
               {all.data(), relevant.data(), precision.data(), hits.data()}, one);
     }
     std::printf("%zu\n", queries * rows);

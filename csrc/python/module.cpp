@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -99,6 +100,21 @@ void require_masks(const Codes& query, const Array<std::uint64_t>& query_masks, 
     require(ours.rows == query.rows && theirs.rows == database.rows && ours.width == theirs.width,
             "label masks must be (rows, words), one a code; got " + shape_of(query_masks) + " and " +
                 shape_of(database_masks));
+}
+
+// For each query a row of the database that it does not search, or -1.
+using Exclude = std::optional<Array<std::int64_t>>;
+
+const std::int64_t* excluded_rows(const Exclude& exclude, const Codes& query, const Codes& database) {
+    if (!exclude) return nullptr;
+    require(exclude->ndim() == 1 && static_cast<std::size_t>(exclude->shape(0)) == query.rows,
+            "exclude must be (queries,), got " + shape_of(*exclude));
+    require_aligned(*exclude);
+    const std::int64_t* rows = exclude->data();
+    for (std::size_t q = 0; q < query.rows; ++q)
+        require(rows[q] >= -1 && rows[q] < static_cast<std::int64_t>(database.rows),
+                "exclude must be rows of the database or -1, got " + std::to_string(rows[q]));
+    return rows;
 }
 
 template <class T>
@@ -300,38 +316,42 @@ private:
 // Allocates the outputs and counts; make_relevance() is called without the GIL.
 template <class MakeRelevance>
 py::tuple count(const Codes& query, const Codes& database, std::size_t bits, py::ssize_t topk, int threads,
-                MakeRelevance make_relevance) {
+                const Exclude& exclude, MakeRelevance make_relevance) {
     require_same_width(query, database);
     require_bits(bits, query.width);
     require_clear_spare_bits(query, bits);
     require_clear_spare_bits(database, bits);
-    require(topk >= -1, "topk must be at least 0, or -1: the query's number of relevant rows");
-    const std::size_t places = topk < 0 ? hashzoo::kAtRelevant : static_cast<std::size_t>(topk);
+    require(topk >= -2, "topk must be at least 0; or -1: the query's number of relevant rows; or -2: all but one");
+    const std::size_t places = topk == -1   ? hashzoo::kAtRelevant
+                               : topk == -2 ? hashzoo::kAllButLast
+                                            : static_cast<std::size_t>(topk);
+    const std::int64_t* excluded = excluded_rows(exclude, query, database);
     const Control with = control(threads);
     Array<std::uint32_t> all({query.rows, bits + 1}), relevant({query.rows, bits + 1});
     Array<double> stable_precision(static_cast<py::ssize_t>(query.rows));
     Array<std::int64_t> stable_hits(static_cast<py::ssize_t>(query.rows));
     const hashzoo::Counts out{all.mutable_data(), relevant.mutable_data(), stable_precision.mutable_data(),
                               stable_hits.mutable_data()};
-    without_gil([&] { hashzoo::count(query, database, bits, make_relevance(with), places, out, with); });
+    without_gil([&] { hashzoo::count(query, database, bits, make_relevance(with), places, excluded, out, with); });
     return py::make_tuple(all, relevant, stable_precision, stable_hits);
 }
 
 py::tuple count_classes(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
                         const Array<std::int64_t>& query_classes, const Array<std::int64_t>& database_classes,
-                        std::size_t bits, py::ssize_t topk, int threads) {
+                        std::size_t bits, py::ssize_t topk, int threads, const Exclude& exclude) {
     const Codes q = codes(query), d = codes(database);
     require_classes(query, query_classes, database, database_classes);
     const std::int64_t *ours = query_classes.data(), *theirs = database_classes.data();
-    return count(q, d, bits, topk, threads, [&](const Control&) { return hashzoo::ClassRelevance(ours, q.rows, theirs, d.rows); });
+    return count(q, d, bits, topk, threads, exclude,
+                 [&](const Control&) { return hashzoo::ClassRelevance(ours, q.rows, theirs, d.rows); });
 }
 
 py::tuple count_masks(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
                       const Array<std::uint64_t>& query_masks, const Array<std::uint64_t>& database_masks,
-                      std::size_t bits, py::ssize_t topk, int threads) {
+                      std::size_t bits, py::ssize_t topk, int threads, const Exclude& exclude) {
     const Codes q = codes(query), d = codes(database), ours = codes(query_masks), theirs = codes(database_masks);
     require_masks(q, query_masks, d, database_masks);
-    return count(q, d, bits, topk, threads, [&](const Control& with) {
+    return count(q, d, bits, topk, threads, exclude, [&](const Control& with) {
         return hashzoo::MaskRelevance(ours.words, ours.rows, theirs.words, theirs.rows, ours.width, with);
     });
 }
@@ -339,7 +359,8 @@ py::tuple count_masks(const Array<std::uint64_t>& query, const Array<std::uint64
 // As `count`; make_sharing() is called without the GIL.
 template <class MakeSharing>
 py::tuple count_graded(const Codes& query, const Codes& database, std::size_t bits, const Array<double>& gain,
-                       const Array<double>& discount, int threads, MakeSharing make_sharing) {
+                       const Array<double>& discount, int threads, const Exclude& exclude,
+                       MakeSharing make_sharing) {
     require_same_width(query, database);
     require_bits(bits, query.width);
     require_clear_spare_bits(query, bits);
@@ -349,6 +370,7 @@ py::tuple count_graded(const Codes& query, const Codes& database, std::size_t bi
                 shape_of(discount));
     require_aligned(gain);
     require_aligned(discount);
+    const std::int64_t* excluded = excluded_rows(exclude, query, database);
     const Control with = control(threads);
     const auto queries = static_cast<py::ssize_t>(query.rows);
     Array<std::uint32_t> rows({queries, static_cast<py::ssize_t>(bits + 1), gain.shape(0)});
@@ -358,24 +380,25 @@ py::tuple count_graded(const Codes& query, const Codes& database, std::size_t bi
                                     stable_shared.mutable_data(), stable_hits.mutable_data()};
     const hashzoo::Grading grading{gain.data(), static_cast<std::size_t>(gain.shape(0)), discount.data(),
                                    static_cast<std::size_t>(discount.shape(0))};
-    without_gil([&] { hashzoo::count_graded(query, database, bits, make_sharing(), grading, out, with); });
+    without_gil([&] { hashzoo::count_graded(query, database, bits, make_sharing(), grading, excluded, out, with); });
     return py::make_tuple(rows, stable_gain, stable_weighted, stable_shared, stable_hits);
 }
 
 py::tuple count_graded_classes(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
                                const Array<std::int64_t>& query_classes, const Array<std::int64_t>& database_classes,
                                std::size_t bits, const Array<double>& gain, const Array<double>& discount,
-                               int threads) {
+                               int threads, const Exclude& exclude) {
     const Codes q = codes(query), d = codes(database);
     require_classes(query, query_classes, database, database_classes);
     const std::int64_t *ours = query_classes.data(), *theirs = database_classes.data();
-    return count_graded(q, d, bits, gain, discount, threads, [&] { return hashzoo::SharedClass(ours, theirs); });
+    return count_graded(q, d, bits, gain, discount, threads, exclude,
+                        [&] { return hashzoo::SharedClass(ours, theirs); });
 }
 
 py::tuple count_graded_masks(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
                              const Array<std::uint64_t>& query_masks, const Array<std::uint64_t>& database_masks,
                              std::size_t bits, const Array<double>& gain, const Array<double>& discount,
-                             int threads) {
+                             int threads, const Exclude& exclude) {
     const Codes q = codes(query), d = codes(database), ours = codes(query_masks), theirs = codes(database_masks);
     require_masks(q, query_masks, d, database_masks);
     const auto make_sharing = [&] {
@@ -385,7 +408,7 @@ py::tuple count_graded_masks(const Array<std::uint64_t>& query, const Array<std:
                                         std::to_string(gain.size()) + " levels");
         return sharing;
     };
-    return count_graded(q, d, bits, gain, discount, threads, make_sharing);
+    return count_graded(q, d, bits, gain, discount, threads, exclude, make_sharing);
 }
 
 }  // namespace
@@ -404,16 +427,17 @@ PYBIND11_MODULE(_native, m) {
           arg("threads"));
     m.def("count_classes", &count_classes, arg("query").noconvert(), arg("database").noconvert(),
           arg("query_classes").noconvert(), arg("database_classes").noconvert(), arg("bits"), arg("topk"),
-          arg("threads"));
+          arg("threads"), arg("exclude").noconvert() = py::none());
     m.def("count_masks", &count_masks, arg("query").noconvert(), arg("database").noconvert(),
           arg("query_masks").noconvert(), arg("database_masks").noconvert(), arg("bits"), arg("topk"),
-          arg("threads"));
+          arg("threads"), arg("exclude").noconvert() = py::none());
     m.def("count_graded_classes", &count_graded_classes, arg("query").noconvert(), arg("database").noconvert(),
           arg("query_classes").noconvert(), arg("database_classes").noconvert(), arg("bits"),
-          arg("gain").noconvert(), arg("discount").noconvert(), arg("threads"));
+          arg("gain").noconvert(), arg("discount").noconvert(), arg("threads"),
+          arg("exclude").noconvert() = py::none());
     m.def("count_graded_masks", &count_graded_masks, arg("query").noconvert(), arg("database").noconvert(),
           arg("query_masks").noconvert(), arg("database_masks").noconvert(), arg("bits"), arg("gain").noconvert(),
-          arg("discount").noconvert(), arg("threads"));
+          arg("discount").noconvert(), arg("threads"), arg("exclude").noconvert() = py::none());
     m.def("group", &group, arg("database").noconvert(), arg("threads"));
     m.def("build_tables", &build_tables, arg("database").noconvert(), arg("bits"), arg("substrings"), arg("threads"));
     py::class_<MultiIndex>(m, "MultiIndex")

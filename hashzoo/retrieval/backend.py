@@ -35,6 +35,7 @@ class Backend(Protocol):
         bits: int,
         topk: int,
         threads: int,
+        exclude: NDArray[np.int64] | None = None,
     ) -> Counts: ...
     def count_masks(
         self,
@@ -45,6 +46,7 @@ class Backend(Protocol):
         bits: int,
         topk: int,
         threads: int,
+        exclude: NDArray[np.int64] | None = None,
     ) -> Counts: ...
     def count_graded_classes(
         self,
@@ -56,6 +58,7 @@ class Backend(Protocol):
         gain: NDArray[np.float64],
         discount: NDArray[np.float64],
         threads: int,
+        exclude: NDArray[np.int64] | None = None,
     ) -> GradedCounts: ...
     def count_graded_masks(
         self,
@@ -67,6 +70,7 @@ class Backend(Protocol):
         gain: NDArray[np.float64],
         discount: NDArray[np.float64],
         threads: int,
+        exclude: NDArray[np.int64] | None = None,
     ) -> GradedCounts: ...
     def group(self, database: Packed, threads: int) -> NDArray[np.uint32]: ...
     def build_tables(

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import query_blocks, thread_count
 from hashzoo.retrieval.curves import Curves, PRCurve
 from hashzoo.retrieval.definitions import SKIP_MISSED, TIES, Rules
 from hashzoo.retrieval.kept import Kept, mean_of_kept
-from hashzoo.retrieval.labels import Labels, checked_codes
-from hashzoo.retrieval.reference import AT_RELEVANT
-from hashzoo.retrieval.ties import Floats, Groups, average_precision, ratio
+from hashzoo.retrieval.labels import Labels, checked_codes, excluded_rows
+from hashzoo.retrieval.reference import ALL_BUT_LAST, AT_RELEVANT
+from hashzoo.retrieval.ties import Floats, Groups, Integers, average_precision, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,7 @@ def evaluate(
     denominator: str | None = None,
     empty: str | None = None,
     definition: str | None = None,
+    exclude: Any = None,
     threads: int | None = None,
 ) -> Metrics:
     """Ranks the database for every query by Hamming distance and measures the rankings; exact, nothing is sampled.
@@ -102,6 +104,8 @@ def evaluate(
         empty: a query without any relevant row counts as "zero" (the default), or all means "skip" it.
         definition: another code's name for a setting of these knobs ("deephash-pytorch", "fire", "hashnet" or "pml",
             see docs/metrics.md); only `topk` may be given beside it, and to "pml" not even that.
+        exclude: `(Q,)` integers: a database row that is not part of the query's database (the query itself, when a
+            set is searched with itself), or -1.
         threads: default `HASHZOO_THREADS`, else every core of this process; results do not depend on it.
 
     Raises:
@@ -111,16 +115,18 @@ def evaluate(
     workers = thread_count(threads)
     labels = Labels.of(query_labels, database_labels, workers)
     q, d, length = checked_codes(query, database, bits, labels, workers)
+    excluded = excluded_rows(exclude, len(q), len(d))
     places = rules.places(len(d))
 
     curves = Curves(len(d), length)
     precisions: dict[str, list[Floats]] = {name: [] for name in TIES}
     totals, found, chances, certain = [], [], [], []
     for rows in query_blocks(q, d, length + 1, least=512):
-        everything, relevant, precision, hits = labels.count(q[rows], d, rows, length, places, workers)
+        everything, relevant, precision, hits = labels.count(q[rows], d, rows, length, places, workers, excluded)
         groups = Groups.of(everything, relevant)
         total = relevant.sum(axis=1, dtype=np.int64)
-        values = average_precision(groups, total, total if places == AT_RELEVANT else places, rules.denominator)
+        cut_off = _cut_off(places, everything, total)
+        values = average_precision(groups, total, cut_off, rules.denominator)
         for order, of_order in zip(("expected", "worst", "best"), values, strict=True):
             precisions[order].append(of_order)
         precisions["stable"].append(ratio(precision, total if rules.denominator == "relevant" else hits))
@@ -165,5 +171,12 @@ def evaluate(
             "queries": len(q),
             "empty_queries": len(q) - int(has_relevant.sum()),
             "database": len(d),
+            **({} if excluded is None else {"excluded_rows": int((excluded >= 0).sum())}),
         },
     )
+
+
+def _cut_off(places: int, everything: NDArray[np.uint32], relevant: Integers) -> int | Integers:
+    if places == AT_RELEVANT:
+        return relevant
+    return everything.sum(axis=1, dtype=np.int64) - 1 if places == ALL_BUT_LAST else places

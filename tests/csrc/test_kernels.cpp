@@ -146,7 +146,7 @@ Results run(const Codes& query, const Codes& database, std::size_t bits, const R
     r.hits.resize(query.rows);
     rank(query, database, r.order.data(), control);
     top_k(query, database, k, r.near.data(), r.index.data(), control);
-    count(query, database, bits, relevance, 50,
+    count(query, database, bits, relevance, 50, nullptr,
           {r.all.data(), r.relevant.data(), r.precision.data(), r.hits.data()}, control);
     return r;
 }
@@ -171,7 +171,7 @@ Graded run_graded(const Codes& query, const Codes& database, std::size_t bits, c
     r.weighted.resize(query.rows);
     r.shared.resize(query.rows);
     r.hits.resize(query.rows);
-    count_graded(query, database, bits, sharing, {gain.data(), gain.size(), discount.data(), discount.size()},
+    count_graded(query, database, bits, sharing, {gain.data(), gain.size(), discount.data(), discount.size()}, nullptr,
                  {r.rows.data(), r.gain.data(), r.weighted.data(), r.shared.data(), r.hits.data()},
                  {threads, never});
     return r;

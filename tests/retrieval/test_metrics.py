@@ -13,6 +13,7 @@ import pytest
 from hashzoo import retrieval
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval import backend, reference
+from hashzoo.retrieval.definitions import LEGACY, TIES
 
 RNG = np.random.default_rng(7)
 QUERY, DATABASE = RNG.standard_normal((60, 20)), RNG.standard_normal((300, 20))
@@ -174,6 +175,45 @@ def test_a_query_without_relevant_rows() -> None:
     assert evaluate(query_labels=np.full(60, 99)).map == 0
 
 
+@pytest.mark.parametrize(
+    "knobs",
+    [{}, {"topk": 40, "denominator": "hits"}, *({"definition": name} for name in LEGACY)],
+    ids=str,
+)
+@pytest.mark.parametrize("sets", [False, True])
+def test_an_excluded_row_is_as_if_it_were_not_there(isa: str, knobs: dict[str, Any], sets: bool) -> None:
+    ours, theirs = (QUERY_SETS, DATABASE_SETS) if sets else (QUERY_IDS, DATABASE_IDS)
+    exclude = RNG.integers(-1, 300, 60)
+    for ties in ["stable"] if "definition" in knobs else TIES:
+        m = evaluate(query_labels=ours, database_labels=theirs, exclude=exclude, ties=ties, **knobs)
+        curves = []
+        for q, row in enumerate(exclude):
+            left = np.arange(300) != row
+            alone: dict[str, Any] = {
+                "query": QUERY[[q]],
+                "query_labels": ours[[q]],
+                "database": DATABASE[left],
+                "database_labels": theirs[left],
+            }
+            if (theirs[left] & ours[q]).any() if sets else (theirs[left] == ours[q]).any():
+                truth = evaluate(**alone, ties=ties, **knobs)
+                assert m.average_precision[q] == pytest.approx(truth.map, rel=1e-13)
+                curves.append(truth.pr_curve)
+        if len(curves) == 60:
+            np.testing.assert_allclose(m.pr_curve, np.mean(curves, axis=0), rtol=1e-12)
+    assert m.definition["excluded_rows"] == (exclude >= 0).sum()
+
+
+def test_a_set_searched_with_itself() -> None:
+    m = evaluate(query=DATABASE, query_labels=DATABASE_IDS, exclude=np.arange(300))
+    with_itself = evaluate(query=DATABASE, query_labels=DATABASE_IDS)
+    assert m.map < with_itself.map
+    none = evaluate(query=DATABASE, query_labels=DATABASE_IDS, exclude=np.full(300, -1))
+    assert np.array_equal(none.average_precision, with_itself.average_precision)
+    only = retrieval.evaluate([[1]], [0], [[1]], [0], exclude=[0])
+    assert (only.map, only.definition["empty_queries"]) == (0, 1)
+
+
 @pytest.mark.parametrize("ties", ["expected", "stable", "worst", "best"])
 def test_the_chosen_ties_are_the_result(ties: str) -> None:
     m = evaluate(ties=ties)
@@ -242,6 +282,11 @@ SPARE_SET = PACKED | np.uint64(1 << 20)
         ({"ties": "random"}, "ties: expected one of expected, stable, worst, best, got 'random'"),
         ({"denominator": "all"}, "denominator: expected one of relevant, hits, got 'all'"),
         ({"empty": "nan"}, "empty: expected one of zero, skip, got 'nan'"),
+        ({"exclude": np.zeros(59, int)}, r"exclude: expected one integer per query \(60\), got int64 of shape \(59,\)"),
+        ({"exclude": np.zeros(60)}, r"exclude: expected one integer per query \(60\), got float64"),
+        ({"exclude": np.full(60, 300)}, "exclude: expected rows of the database, 0 to 299, or -1, got 300"),
+        ({"exclude": np.full(60, -2)}, "exclude: expected rows of the database, 0 to 299, or -1, got -2"),
+        ({"exclude": np.full(60, 2**64 - 1, np.uint64)}, "exclude: expected rows of the database"),
         ({"threads": 0}, "threads: expected a whole number from 1, got 0"),
         ({"threads": -2}, "threads: expected a whole number from 1, got -2"),
         ({"threads": 1.5}, "threads: expected a whole number from 1, got 1.5"),
