@@ -30,6 +30,7 @@ def count_classes(
     topk: int,
     threads: int,
     exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]: ...
 def count_masks(
     query: NDArray[np.uint64],
@@ -40,6 +41,7 @@ def count_masks(
     topk: int,
     threads: int,
     exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]: ...
 def count_graded_classes(
     query: NDArray[np.uint64],

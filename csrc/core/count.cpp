@@ -1,59 +1,18 @@
 #include "core/count.h"
 
 #include <algorithm>
-#include <tuple>
 #include <vector>
 
 #include "core/dispatch.h"
+#include "core/histograms.h"
 #include "core/passes.h"
+#include "core/units.h"
 
 namespace hashzoo {
 namespace {
 
 constexpr std::size_t kMostUnits = 8;                    // units that share one tile
 constexpr std::size_t kHitBytes = std::size_t{8} << 20;  // for the relevant rows of one block, a thread
-constexpr std::size_t kWorthPreparing = 64;              // codes that repay bit planes, or grouping the database
-
-// Queries with the same code and the same relevant rows: counted once.
-struct Unit {
-    std::size_t code, relevance;  // groups
-    std::vector<std::size_t> queries;
-    std::vector<std::uint32_t> excluded;  // ascending, a row for each of the last queries; the others exclude none
-};
-
-// Sorted by code, so that neighbours share their pass over the database.
-std::vector<Unit> group_queries(const Codes& query, const Relevance& relevance, const Grouping& codes,
-                                const std::int64_t* exclude) {
-    std::vector<std::tuple<std::uint64_t, std::int64_t, std::size_t>> keyed(query.rows);
-    for (std::size_t q = 0; q < query.rows; ++q)
-        keyed[q] = {static_cast<std::uint64_t>(codes.of_row[q]) << 32 | relevance.group(q), exclude ? exclude[q] : -1,
-                    q};
-    std::sort(keyed.begin(), keyed.end());
-    std::vector<Unit> units;
-    for (std::size_t i = 0; i < keyed.size(); ++i) {
-        const auto [key, excluded, q] = keyed[i];
-        if (i == 0 || key != std::get<0>(keyed[i - 1])) units.push_back({key >> 32, key & 0xffffffffu, {}, {}});
-        units.back().queries.push_back(q);
-        if (excluded >= 0) units.back().excluded.push_back(static_cast<std::uint32_t>(excluded));
-    }
-    return units;
-}
-
-std::vector<std::uint64_t> bit_planes(const Codes& database, std::size_t groups, const Control& control) {
-    const std::size_t slices = (database.rows + kSliceRows - 1) / kSliceRows;
-    const std::size_t words = groups * kGroupPlanes * kSliceWords;
-    std::vector<std::uint64_t> planes(slices * words);
-    run_blocks(slices, control, [&](Blocks& blocks) {
-        for (std::size_t slice; blocks.next(slice);) {
-            const std::size_t end = std::min(database.rows, (slice + 1) * kSliceRows);
-            std::uint64_t* out = planes.data() + slice * words;
-            for (std::size_t i = slice * kSliceRows; i < end; ++i)
-                for (std::size_t plane = 0; plane < groups * kGroupPlanes; ++plane)
-                    out[plane * kSliceWords + i % kSliceRows / 64] |= (*database.row(i) >> plane & 1) << (i % 64);
-        }
-    });
-    return planes;
-}
 
 // Turns what one unit met into the outputs of its queries. Keeps scratch memory.
 class Finish {
@@ -82,13 +41,15 @@ private:
             --all_out[excluded->distance];
             relevant[excluded->distance] -= std::any_of(hits.begin(), hits.end(), is_excluded);
         }
-        add_up(all_out, relevant, hits, excluded, out_.stable_precision[q], out_.stable_hits[q]);
+        if (out_.stable_precision != nullptr)
+            add_up(all_out, relevant, hits, excluded, out_.stable_precision[q], out_.stable_hits[q]);
     }
 
     void copy(std::size_t from, std::size_t to) const {
         const std::size_t columns = bits_ + 1;
         std::copy_n(out_.all + from * columns, columns, out_.all + to * columns);
         std::copy_n(out_.relevant + from * columns, columns, out_.relevant + to * columns);
+        if (out_.stable_precision == nullptr) return;
         out_.stable_hits[to] = out_.stable_hits[from];
         out_.stable_precision[to] = out_.stable_precision[from];
     }
@@ -193,6 +154,9 @@ void count(const Codes& query, const Codes& database, std::size_t bits, const Re
     const Isa& isa = active_isa();  // once, outside every loop
     const Grouping codes = group_rows(query, control);
     const std::vector<Unit> units = group_queries(query, relevance, codes, exclude);
+    if (out.stable_precision == nullptr &&
+        histograms(query, database, bits, relevance, units, exclude, out, control))
+        return;
     const Finish finish(bits, topk, out);
     if (database.width == 1 && codes.size() >= kWorthPreparing) {
         const std::vector<std::uint64_t> planes = bit_planes(database, BySlices::groups(bits), control);

@@ -9,7 +9,7 @@
 namespace hashzoo {
 
 // Everything that the retrieval measures need, per query; caller allocates.
-struct Counts {
+struct Counts {  // the stable values may both be null: then they are not computed, which is faster
     std::uint32_t* all;        // (queries, bits + 1): database rows at each distance
     std::uint32_t* relevant;   // (queries, bits + 1): relevant rows at each distance
     double* stable_precision;  // (queries,): sum over the relevant rows in the first topk places of hits / place,

@@ -316,7 +316,7 @@ private:
 // Allocates the outputs and counts; make_relevance() is called without the GIL.
 template <class MakeRelevance>
 py::tuple count(const Codes& query, const Codes& database, std::size_t bits, py::ssize_t topk, int threads,
-                const Exclude& exclude, MakeRelevance make_relevance) {
+                const Exclude& exclude, bool stable, MakeRelevance make_relevance) {
     require_same_width(query, database);
     require_bits(bits, query.width);
     require_clear_spare_bits(query, bits);
@@ -328,30 +328,34 @@ py::tuple count(const Codes& query, const Codes& database, std::size_t bits, py:
     const std::int64_t* excluded = excluded_rows(exclude, query, database);
     const Control with = control(threads);
     Array<std::uint32_t> all({query.rows, bits + 1}), relevant({query.rows, bits + 1});
-    Array<double> stable_precision(static_cast<py::ssize_t>(query.rows));
-    Array<std::int64_t> stable_hits(static_cast<py::ssize_t>(query.rows));
-    const hashzoo::Counts out{all.mutable_data(), relevant.mutable_data(), stable_precision.mutable_data(),
-                              stable_hits.mutable_data()};
+    const auto stable_rows = static_cast<py::ssize_t>(stable ? query.rows : 0);
+    Array<double> stable_precision(stable_rows);
+    Array<std::int64_t> stable_hits(stable_rows);
+    const hashzoo::Counts out{all.mutable_data(), relevant.mutable_data(),
+                              stable ? stable_precision.mutable_data() : nullptr,
+                              stable ? stable_hits.mutable_data() : nullptr};
     without_gil([&] { hashzoo::count(query, database, bits, make_relevance(with), places, excluded, out, with); });
     return py::make_tuple(all, relevant, stable_precision, stable_hits);
 }
 
 py::tuple count_classes(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
                         const Array<std::int64_t>& query_classes, const Array<std::int64_t>& database_classes,
-                        std::size_t bits, py::ssize_t topk, int threads, const Exclude& exclude) {
+                        std::size_t bits, py::ssize_t topk, int threads, const Exclude& exclude,
+                        bool stable) {
     const Codes q = codes(query), d = codes(database);
     require_classes(query, query_classes, database, database_classes);
     const std::int64_t *ours = query_classes.data(), *theirs = database_classes.data();
-    return count(q, d, bits, topk, threads, exclude,
+    return count(q, d, bits, topk, threads, exclude, stable,
                  [&](const Control&) { return hashzoo::ClassRelevance(ours, q.rows, theirs, d.rows); });
 }
 
 py::tuple count_masks(const Array<std::uint64_t>& query, const Array<std::uint64_t>& database,
                       const Array<std::uint64_t>& query_masks, const Array<std::uint64_t>& database_masks,
-                      std::size_t bits, py::ssize_t topk, int threads, const Exclude& exclude) {
+                      std::size_t bits, py::ssize_t topk, int threads, const Exclude& exclude,
+                        bool stable) {
     const Codes q = codes(query), d = codes(database), ours = codes(query_masks), theirs = codes(database_masks);
     require_masks(q, query_masks, d, database_masks);
-    return count(q, d, bits, topk, threads, exclude, [&](const Control& with) {
+    return count(q, d, bits, topk, threads, exclude, stable, [&](const Control& with) {
         return hashzoo::MaskRelevance(ours.words, ours.rows, theirs.words, theirs.rows, ours.width, with);
     });
 }
@@ -427,10 +431,10 @@ PYBIND11_MODULE(_native, m) {
           arg("threads"));
     m.def("count_classes", &count_classes, arg("query").noconvert(), arg("database").noconvert(),
           arg("query_classes").noconvert(), arg("database_classes").noconvert(), arg("bits"), arg("topk"),
-          arg("threads"), arg("exclude").noconvert() = py::none());
+          arg("threads"), arg("exclude").noconvert() = py::none(), arg("stable") = true);
     m.def("count_masks", &count_masks, arg("query").noconvert(), arg("database").noconvert(),
           arg("query_masks").noconvert(), arg("database_masks").noconvert(), arg("bits"), arg("topk"),
-          arg("threads"), arg("exclude").noconvert() = py::none());
+          arg("threads"), arg("exclude").noconvert() = py::none(), arg("stable") = true);
     m.def("count_graded_classes", &count_graded_classes, arg("query").noconvert(), arg("database").noconvert(),
           arg("query_classes").noconvert(), arg("database_classes").noconvert(), arg("bits"),
           arg("gain").noconvert(), arg("discount").noconvert(), arg("threads"),

@@ -36,6 +36,7 @@ class Backend(Protocol):
         topk: int,
         threads: int,
         exclude: NDArray[np.int64] | None = None,
+        stable: bool = True,
     ) -> Counts: ...
     def count_masks(
         self,
@@ -47,6 +48,7 @@ class Backend(Protocol):
         topk: int,
         threads: int,
         exclude: NDArray[np.int64] | None = None,
+        stable: bool = True,
     ) -> Counts: ...
     def count_graded_classes(
         self,

@@ -62,12 +62,13 @@ class Labels:
         topk: int,
         threads: int,
         exclude: NDArray[np.int64] | None,
+        stable: bool,
     ) -> Counts:
         """`reference.count` for the queries `chosen`, whose codes are `query`; `exclude` is for all queries."""
         core = backend()
         count = core.count_classes if self.query.ndim == 1 else core.count_masks
         excluded = None if exclude is None else exclude[chosen]
-        return count(query, database, self.query[chosen], self.database, bits, topk, threads, excluded)
+        return count(query, database, self.query[chosen], self.database, bits, topk, threads, excluded, stable)
 
     def most(self) -> int:
         """The greatest number of labels of a query, at least 1: no row shares more with one."""

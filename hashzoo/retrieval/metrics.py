@@ -26,6 +26,7 @@ class Metrics:
     """Mean average precision under the chosen `ties`; one of the next four."""
     map_expected: float
     map_stable: float
+    """NaN, and not in `to_dict()`, if it was left out."""
     map_worst: float
     map_best: float
     precision_radius2: float
@@ -57,7 +58,7 @@ class Metrics:
         return {
             "map": self.map,
             "map_expected": self.map_expected,
-            "map_stable": self.map_stable,
+            **({} if np.isnan(self.map_stable) else {"map_stable": self.map_stable}),
             "map_worst": self.map_worst,
             "map_best": self.map_best,
             "precision_radius2": self.precision_radius2,
@@ -84,6 +85,7 @@ def evaluate(
     empty: str | None = None,
     definition: str | None = None,
     exclude: Any = None,
+    stable: bool = True,
     threads: int | None = None,
 ) -> Metrics:
     """Ranks the database for every query by Hamming distance and measures the rankings; exact, nothing is sampled.
@@ -106,12 +108,15 @@ def evaluate(
             see docs/metrics.md); only `topk` may be given beside it, and to "pml" not even that.
         exclude: `(Q,)` integers: a database row that is not part of the query's database (the query itself, when a
             set is searched with itself), or -1.
+        stable: False leaves `map_stable` out (NaN), which is several times faster.
         threads: default `HASHZOO_THREADS`, else every core of this process; results do not depend on it.
 
     Raises:
         InvalidInput: anything that does not fit the above; an empty query or database; nothing left after "skip".
     """
     rules = Rules.of(definition, topk, ties, denominator, empty)
+    if not stable and rules.ties == "stable":
+        raise InvalidInput("stable: this ranking takes equal distances in stable order, so it cannot be left out")
     workers = thread_count(threads)
     labels = Labels.of(query_labels, database_labels, workers)
     q, d, length = checked_codes(query, database, bits, labels, workers)
@@ -122,14 +127,17 @@ def evaluate(
     precisions: dict[str, list[Floats]] = {name: [] for name in TIES}
     totals, found, chances, certain = [], [], [], []
     for rows in query_blocks(q, d, length + 1, least=512):
-        everything, relevant, precision, hits = labels.count(q[rows], d, rows, length, places, workers, excluded)
+        everything, relevant, precision, hits = labels.count(
+            q[rows], d, rows, length, places, workers, excluded, stable
+        )
         groups = Groups.of(everything, relevant)
         total = relevant.sum(axis=1, dtype=np.int64)
         cut_off = _cut_off(places, everything, total)
         values = average_precision(groups, total, cut_off, rules.denominator)
         for order, of_order in zip(("expected", "worst", "best"), values, strict=True):
             precisions[order].append(of_order)
-        precisions["stable"].append(ratio(precision, total if rules.denominator == "relevant" else hits))
+        if stable:
+            precisions["stable"].append(ratio(precision, total if rules.denominator == "relevant" else hits))
         curves.add(everything, relevant, groups, int((total > 0).sum()) if rules.empty == "skip" else len(total))
         totals.append(total)
         found.append(hits)
@@ -143,7 +151,7 @@ def evaluate(
     if not used.any():
         lacking = "has a relevant row" if rules.empty == "skip" else f"has a hit in the first {places} places"
         raise InvalidInput(f"empty: {rules.empty!r} leaves none of the {len(q)} queries, for none {lacking}")
-    by_query = {name: np.concatenate(parts) for name, parts in precisions.items()}
+    by_query = {name: np.concatenate(parts) for name, parts in precisions.items() if parts}
     means = {name: float(values[used].mean()) for name, values in by_query.items()}
     if rules.empty == SKIP_MISSED:
         kept = Kept(np.concatenate(chances), np.concatenate(certain))
@@ -153,7 +161,7 @@ def evaluate(
     return Metrics(
         map=means[rules.ties],
         map_expected=means["expected"],
-        map_stable=means["stable"],
+        map_stable=means.get("stable", float("nan")),
         map_worst=means["worst"],
         map_best=means["best"],
         precision_radius2=float(pr_curve.precision[min(2, length)]),

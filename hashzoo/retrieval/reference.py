@@ -75,9 +75,10 @@ def count_classes(
     topk: int,
     threads: int = 1,
     exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
 ) -> Counts:
     """`count` where relevant means: the same class id."""
-    return count(query, database, np.asarray(query_classes[:, None] == database_classes), bits, topk, exclude)
+    return count(query, database, np.asarray(query_classes[:, None] == database_classes), bits, topk, exclude, stable)
 
 
 def count_masks(
@@ -89,10 +90,11 @@ def count_masks(
     topk: int,
     threads: int = 1,
     exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
 ) -> Counts:
     """`count` where relevant means: at least one shared label."""
     relevant: NDArray[np.bool_] = np.any(query_masks[:, None] & database_masks[None], axis=-1)
-    return count(query, database, relevant, bits, topk, exclude)
+    return count(query, database, relevant, bits, topk, exclude, stable)
 
 
 def count(
@@ -102,6 +104,7 @@ def count(
     bits: int,
     topk: int,
     exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
 ) -> Counts:
     """What every measure needs: rows and relevant rows at each distance, and the average precision of one order.
 
@@ -109,6 +112,7 @@ def count(
         query, database, relevant, bits: codes, `(Q, N)` relevance and the length of the codes.
         topk: from 0, AT_RELEVANT or ALL_BUT_LAST.
         exclude: `(Q,)` a row that is not part of the query's database, or -1.
+        stable: whether the last two results are wanted; if not, they are empty.
 
     Returns:
         `(Q, bits + 1)` uint32 database rows at each distance; the same for relevant rows; `(Q,)` sum over the relevant
@@ -127,7 +131,7 @@ def count(
         counted = hit & (place <= {AT_RELEVANT: hit.sum(), ALL_BUT_LAST: len(ranked) - 1}.get(topk, topk))
         precision[q] = (hit.cumsum() / place)[counted].sum()
         found[q] = counted.sum()
-    return everything, hits, precision, found
+    return (everything, hits, precision, found) if stable else (everything, hits, precision[:0], found[:0])
 
 
 def _without(order: NDArray[np.int32], exclude: NDArray[np.int64] | None, q: int) -> NDArray[np.int32]:

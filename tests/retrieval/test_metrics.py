@@ -204,6 +204,28 @@ def test_an_excluded_row_is_as_if_it_were_not_there(isa: str, knobs: dict[str, A
     assert m.definition["excluded_rows"] == (exclude >= 0).sum()
 
 
+@pytest.mark.parametrize("knobs", [{}, {"topk": 40, "denominator": "hits"}, {"exclude": np.arange(60)}], ids=str)
+@pytest.mark.parametrize("sets", [False, True])
+@pytest.mark.parametrize("bits", [4, 20])
+def test_leaving_the_stable_order_out_changes_nothing_else(knobs: dict[str, Any], sets: bool, bits: int) -> None:
+    labels = (QUERY_SETS, DATABASE_SETS) if sets else (QUERY_IDS, DATABASE_IDS)
+    twice = {
+        "query": np.tile(QUERY[:, :bits], (2, 1)),
+        "query_labels": np.concatenate([labels[0], labels[0][::-1]]),
+        "database": DATABASE[:, :bits],
+        "database_labels": labels[1],
+        **({"exclude": np.tile(knobs["exclude"], 2)} if "exclude" in knobs else knobs),
+    }
+    whole, quick = evaluate(**twice), evaluate(**twice, stable=False)
+    assert same_but_for_stable(whole, quick)
+    assert np.isnan(quick.map_stable)
+    assert "map_stable" not in quick.to_dict()
+    assert quick.definition == whole.definition
+    for given in ({"ties": "stable"}, {"definition": "fire"}):
+        with pytest.raises(InvalidInput, match="stable: this ranking takes equal distances in stable order"):
+            evaluate(**given, stable=False)
+
+
 def test_a_set_searched_with_itself() -> None:
     m = evaluate(query=DATABASE, query_labels=DATABASE_IDS, exclude=np.arange(300))
     with_itself = evaluate(query=DATABASE, query_labels=DATABASE_IDS)
