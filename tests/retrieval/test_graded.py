@@ -119,6 +119,19 @@ def test_scikit_learn_agrees_with_ties(gain: str, topk: int | None) -> None:
     assert evaluate(topk=topk, gain=gain).ndcg == pytest.approx(truth, rel=1e-12)
 
 
+@pytest.mark.parametrize("topk", [None, 1, 30])
+def test_torchmetrics_agrees_where_nothing_ties(topk: int | None) -> None:
+    torch, metrics = pytest.importorskip("torch"), pytest.importorskip("torchmetrics.functional.retrieval")
+    places = RNG.permutation(60)
+    database = (np.arange(59) < places[:, None]).astype(np.int8)
+    shared = RNG.integers(0, 4, 60)
+    m = retrieval.evaluate_graded(
+        np.zeros((1, 59), np.int8), np.ones((1, 3)), database, np.arange(3) < shared[:, None], topk=topk
+    )
+    truth = metrics.retrieval_normalized_dcg(torch.from_numpy(-places.astype(float)), torch.from_numpy(shared), topk)
+    assert m.ndcg == pytest.approx(float(truth), rel=1e-6)
+
+
 @pytest.mark.parametrize("topk", [None, 1, 30, 500])
 def test_one_label_each_gives_the_binary_measures(topk: int | None) -> None:
     m = evaluate(query_labels=QUERY_IDS, database_labels=DATABASE_IDS, topk=topk)

@@ -137,6 +137,49 @@ def test_torch_tensors_are_read_in_place() -> None:
         evaluate(query=database.clone().requires_grad_())
 
 
+@pytest.mark.parametrize("name", ["float32", "float64", "int8", "int32", "int64", "uint8", "bool", "uint64"])
+def test_the_core_reads_the_memory_of_contiguous_tensors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    tensor = torch.ones(6, 3, dtype=getattr(torch, name))
+    read: list[int] = []
+
+    class Core:
+        @staticmethod
+        def pack(values: np.ndarray, threads: int) -> np.ndarray:
+            read.append(values.ctypes.data)
+            return reference.pack(values)
+
+    monkeypatch.setattr("hashzoo.retrieval.codes.backend", lambda: Core)
+    if name == "uint64":
+        packed, _, _ = retrieval.codes.code_pair(tensor, tensor, None, 1)
+        read.append(packed.ctypes.data)
+    else:
+        retrieval.pack(tensor)
+    assert read == [tensor.data_ptr()]
+    if name == "int64":
+        labels = retrieval.labels.Labels.of(tensor[:, 0].contiguous(), tensor.view(-1), 1)
+        assert labels.database.ctypes.data == tensor.data_ptr()
+
+
+@pytest.mark.parametrize("name", ["float32", "int64", "bool"])
+def test_a_strided_tensor_is_copied_and_right(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    codes = torch.from_numpy(RNG.integers(0, 2, (20, 66))).to(getattr(torch, name))
+    for strided in (codes[:, ::2], codes.T, codes[::3]):
+        assert not strided.is_contiguous()
+        assert np.array_equal(retrieval.pack(strided), reference.pack(np.ascontiguousarray(strided.numpy())))
+
+
+def test_more_than_2_to_the_31_pairs_in_one_count() -> None:
+    rows = 46_341  # squared, more than 2^31; all equal, so one query is counted
+    codes, labels = np.zeros((rows, 1), np.uint64), np.zeros(rows, np.int64)
+    m = retrieval.evaluate(codes, labels, codes, labels, bits=1)
+    assert (m.map, m.map_stable, m.map_worst, m.map_best) == (1, 1, 1, 1)
+    assert m.expected_hits[-1] == rows
+    assert m.recall_at(rows) == pytest.approx(1, rel=1e-11)
+    assert m.pr_curve.precision.tolist() == [1, 1]
+
+
 def test_import_needs_numpy_alone() -> None:
     code = (
         "import sys, hashzoo.retrieval;"
