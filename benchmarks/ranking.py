@@ -24,7 +24,7 @@ CLASSES = 10
 SLOW_QUERIES = 200
 EPILOG = """example:
   python benchmarks/ranking.py --bits 12,48,64
-The slow procedures run on a part of the queries and are scaled to all of them (the table says so). "Trained" codes leave
+The slow procedures run on a part of the queries and are scaled to all of them, as the table says. "Trained" codes leave
 the centre of their class in each bit with a probability of its own, near nothing for most bits: they repeat.
 "Clustered" ones leave it four times as often, as in benchmarks/index.py."""
 
