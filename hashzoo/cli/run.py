@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from hashzoo.cli.types import Commands, add_command, code_lengths, positive, seed
+from hashzoo.cli.types import Commands, add_command, code_lengths, positive, seed, split_seed
 
 
 def add_to(commands: Commands) -> None:
@@ -27,6 +27,12 @@ def add_to(commands: Commands) -> None:
     )
     data.add_argument("--download", action="store_true", help="fetch missing data or pretrained weights")
     data.add_argument("--image-size", type=positive, metavar="N", help="resize images to N x N pixels")
+    data.add_argument(
+        "--split-seed", type=split_seed, default=0, metavar="N", help="of protocols that draw their images (default: 0)"
+    )
+    data.add_argument(
+        "--split-files", type=Path, metavar="DIR", help="train.txt, query.txt, database.txt in place of the protocol's"
+    )
     learning = parser.add_argument_group("learning")
     learning.add_argument("--seed", type=seed, default=0, metavar="N", help="of everything random (default: 0)")
     learning.add_argument("--backbone", metavar="NAME", help="the network under the codes")
@@ -69,6 +75,8 @@ def run(arguments: argparse.Namespace) -> None:
         protocol=protocol or None,
         download=arguments.download,
         image_size=arguments.image_size,
+        split_seed=arguments.split_seed,
+        split_files=arguments.split_files,
     )
     cells = plan(
         arguments.method,

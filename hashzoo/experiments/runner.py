@@ -239,6 +239,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         query_labels=data.query.labels,
         database_codes=encoder.encode_split(data.database),
         database_labels=data.database.labels,
+        exclude=data.exclude,
     )
     encoded = time.perf_counter()
     ranking = HammingRanking(HammingRanking.Config(topk=cell.topk or data.topk)).evaluate(codes)
@@ -255,6 +256,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "protocol": data.protocol,
         "title": data.title,
         "split_sha256": data.split_sha256,
+        "split": dict(data.split),
         "images_sha256": data.images_sha256,
         "bits": cell.bits,
         "seed": cell.seed,

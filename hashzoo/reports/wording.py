@@ -35,6 +35,7 @@ def map_in_words(definition: Mapping[str, Any]) -> str:
     cut = _CUT.get(name) or (_CUT_WITHOUT_TOPK.get(name) if definition.get("topk") is None else None)
     parts = (
         *([cut] if cut else []),
+        *(["a query is not among its own answers"] if definition.get("excluded_rows") else []),
         _TIES.get(str(definition.get("ties")), str(definition.get("ties"))),
         _DENOMINATORS.get(str(definition.get("denominator")), str(definition.get("denominator"))),
         _EMPTY.get(str(definition.get("empty")), str(definition.get("empty"))),
