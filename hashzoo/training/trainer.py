@@ -101,7 +101,9 @@ class _Training:
         self.preprocess = self._preprocess(network).to(self.device)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._try_one_image()
+        started = time.perf_counter()
         method.on_train_start(self.labels.to(self.device))
+        self.prepared_s = time.perf_counter() - started
         self.modules = {"network": self.network, "extra": method.extra}
         parameters = [p for module in self.modules.values() for p in module.parameters() if p.requires_grad]
         self.optimizer = method.optimizer(parameters)
@@ -110,7 +112,7 @@ class _Training:
         self.steps = len(self._order(0))
 
     def run(self) -> tuple[NetworkEncoder, float]:
-        at = Position()
+        at = Position(seconds=self.prepared_s)
         epochs = self.method.config.epochs
         if self.options.resume and self.checkpoint and self.checkpoint.exists():
             at = self.checkpoint.load(self.modules, self.optimizer)
