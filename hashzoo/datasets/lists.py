@@ -181,10 +181,9 @@ def _parse(lines: Iterable[tuple[int, str]], file: Path, owner: str, prefix: str
 
 def _split(line: str, width: int) -> tuple[str, list[str]]:
     """Path and labels. A line with `width` of 0 and 1 behind its path, as nearly all have, is found out quickly."""
-    if width > 1:
-        path, *words = line.rsplit(None, width)
-        if _are_bits(words, width) and not _ends_in_number(path):
-            return path, words
+    path, tail = line[: -2 * width].rstrip(), line[-2 * width :]
+    if width > 1 and path and tail[::2].isspace() and not tail[1::2].strip("01") and not _ends_in_number(path):
+        return path, list(tail[1::2])
     words = line.split()
     labels = 0
     while labels < len(words) - 1 and _is_number(words[-1 - labels]):
