@@ -11,6 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from hashzoo.datasets.lists import EmptyLabels
+from hashzoo.datasets.pixel_cache import remembered_digest
 from hashzoo.errors import DataError, InvalidInput, UnknownName
 from hashzoo.registry import Registry
 
@@ -73,6 +75,7 @@ class LoadedDataset:
     database: Split
     split_sha256: str  # of the three lists of rows
     images_sha256: str  # of all pixels and labels of the pool
+    notes: tuple[str, ...] = ()  # what was left out or decided on the way, for the record
 
 
 class Dataset(ABC):
@@ -85,6 +88,9 @@ class Dataset(ABC):
         protocol: one of `protocols`; None takes the first.
         download: whether missing files may be fetched.
         image_size: side in pixels to which images are resized; None keeps them as they are.
+        image_root: the folder that the paths of a list start from; None takes `root`.
+        empty_labels: what to do with images that show none of several labels; None leaves it to the dataset.
+        memory: bytes that reading images may take; None allows half of the machine's.
 
     Raises:
         UnknownName: no such protocol.
@@ -94,7 +100,7 @@ class Dataset(ABC):
     name: ClassVar[str] = ""
     protocols: ClassVar[Mapping[str, Protocol]]
     augmentation: ClassVar[Augmentation] = Augmentation()
-    multi_label: ClassVar[bool] = False
+    multi_label: ClassVar[bool | None] = False  # None: one label or several, as the files say
     licence: ClassVar[str] = ""
     source: ClassVar[str] = ""
 
@@ -105,6 +111,9 @@ class Dataset(ABC):
         protocol: str | None = None,
         download: bool = False,
         image_size: int | None = None,
+        image_root: Path | None = None,
+        empty_labels: EmptyLabels | None = None,
+        memory: int | None = None,
     ) -> None:
         if protocol is not None and protocol not in self.protocols:
             raise UnknownName(f"protocol of {self.name!r}", protocol, self.protocols)
@@ -114,6 +123,10 @@ class Dataset(ABC):
         self.protocol = protocol or next(iter(self.protocols))
         self.download = download
         self.image_size = image_size
+        self.image_root = image_root
+        self.empty_labels = empty_labels
+        self.memory = memory
+        self.notes: list[str] = []  # what `read` and `divide` left out or decided, for the record
 
     @property
     def title(self) -> str:
@@ -158,7 +171,10 @@ class Dataset(ABC):
             query=splits["query"],
             database=splits["database"],
             split_sha256=_sha256(rows["train"], rows["query"], rows["database"]),
-            images_sha256=_sha256(pool.images, pool.labels),
+            images_sha256=remembered_digest(
+                pool.images, _sha256(pool.labels), lambda: _sha256(pool.images, pool.labels)
+            ),
+            notes=tuple(self.notes),
         )
 
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from hashzoo.datasets.images import count, some
+from hashzoo.datasets.wording import count, some
 from hashzoo.errors import DataError
 
 MOST_LABELS = 4096  # of one image
