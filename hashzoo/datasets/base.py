@@ -11,6 +11,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from hashzoo.datasets.lists import EmptyLabels
+from hashzoo.datasets.pixel_cache import remembered_digest
 from hashzoo.datasets.splits import PARTS, Rows, Rule, read_lists
 from hashzoo.errors import DataError, InvalidInput, UnknownName
 from hashzoo.registry import Registry
@@ -81,6 +83,7 @@ class LoadedDataset:
     images_sha256: str  # of all pixels and labels of the pool
     split: Mapping[str, str | int | None] = field(default_factory=dict)  # where the rows come from: `rule` and `seed`
     exclude: np.ndarray | None = None  # (Q,) int64, the position in the database that is not counted for a query, or -1
+    notes: tuple[str, ...] = ()  # what was left out or decided on the way, for the record
 
 
 class Dataset(ABC):
@@ -96,6 +99,9 @@ class Dataset(ABC):
         image_size: side in pixels to which images are resized; None keeps them as they are.
         split_seed: of protocols that draw their rows, 0 to 2^64 - 1.
         split_files: a folder with `train.txt`, `query.txt` and `database.txt` that replace the protocol's own division.
+        image_root: the folder that the paths of a list start from; None takes `root`.
+        empty_labels: what to do with images that show none of several labels; None leaves it to the dataset.
+        memory: bytes that reading images may take; None allows half of the machine's.
 
     Raises:
         UnknownName: no such protocol.
@@ -105,7 +111,7 @@ class Dataset(ABC):
     name: ClassVar[str] = ""
     protocols: ClassVar[Mapping[str, Protocol]]
     augmentation: ClassVar[Augmentation] = Augmentation()
-    multi_label: ClassVar[bool] = False
+    multi_label: ClassVar[bool | None] = False  # None: one label or several, as the files say
     licence: ClassVar[str] = ""
     source: ClassVar[str] = ""
 
@@ -118,6 +124,9 @@ class Dataset(ABC):
         image_size: int | None = None,
         split_seed: int = 0,
         split_files: Path | None = None,
+        image_root: Path | None = None,
+        empty_labels: EmptyLabels | None = None,
+        memory: int | None = None,
     ) -> None:
         if protocol is not None and protocol not in self.protocols:
             raise UnknownName(f"protocol of {self.name!r}", protocol, self.protocols)
@@ -131,6 +140,10 @@ class Dataset(ABC):
         self.image_size = image_size
         self.split_seed = split_seed
         self.split_files = split_files
+        self.image_root = image_root
+        self.empty_labels = empty_labels
+        self.memory = memory
+        self.notes: list[str] = []  # what `read` and `divide` left out or decided, for the record
 
     @property
     def title(self) -> str:
@@ -187,7 +200,10 @@ class Dataset(ABC):
             query=splits["query"],
             database=splits["database"],
             split_sha256=_sha256(rows["train"], rows["query"], rows["database"]),
-            images_sha256=_sha256(pool.images, pool.labels),
+            images_sha256=remembered_digest(
+                pool.images, _sha256(pool.labels), lambda: _sha256(pool.images, pool.labels)
+            ),
+            notes=tuple(self.notes),
             split=self._split_facts(protocol),
             exclude=_positions(rows["query"], rows["database"]) if protocol.exclude_self else None,
         )
