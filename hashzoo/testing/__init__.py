@@ -1,11 +1,9 @@
 """Conformance checks for authors of plugins: does a class keep what the rest of hashzoo relies on?
 
-```python
-from hashzoo.testing import check_method
+A test of one line::
 
-def test_conformance():
-    check_method(MyMethod)
-```
+    def test_conformance():
+        check_method(MyMethod)
 
 Each check runs on tiny made-up data and needs no test framework. It raises `ConformanceError`, which names the broken
 rule, says what the rule asks for, shows the numbers and points to docs/conformance.md; `RULES` lists all rules.
