@@ -94,13 +94,14 @@ class Dataset(ABC):
 
     Raises:
         UnknownName: no such protocol.
-        InvalidInput: `image_size` is not positive.
+        InvalidInput: `image_size` is not positive, or an argument has no meaning for this dataset.
     """
 
     name: ClassVar[str] = ""
     protocols: ClassVar[Mapping[str, Protocol]]
     augmentation: ClassVar[Augmentation] = Augmentation()
     multi_label: ClassVar[bool | None] = False  # None: one label or several, as the files say
+    lists_paths: ClassVar[bool] = False  # whether a list names the images, so that they may lie elsewhere
     licence: ClassVar[str] = ""
     source: ClassVar[str] = ""
 
@@ -119,6 +120,10 @@ class Dataset(ABC):
             raise UnknownName(f"protocol of {self.name!r}", protocol, self.protocols)
         if image_size is not None and image_size < 1:
             raise InvalidInput(f"image size: expected a positive number of pixels, got {image_size}")
+        if image_root is not None and not self.lists_paths:
+            raise InvalidInput(f"{self.name}: no list names its images, so there is no other folder to give")
+        if empty_labels is not None and self.multi_label is False:
+            raise InvalidInput(f"{self.name}: every image has one label, so none can be empty")
         self.root = root
         self.protocol = protocol or next(iter(self.protocols))
         self.download = download
@@ -151,6 +156,7 @@ class Dataset(ABC):
         Raises:
             DataError: from `read`, or there are fewer than two classes, or a split is empty.
         """
+        self.notes = []
         pool = self.read()
         if len(pool.classes) < 2:
             raise DataError(f"{self.name}: expected at least two classes, got {list(pool.classes)}")
@@ -158,6 +164,8 @@ class Dataset(ABC):
         for part in ("train", "query", "database"):
             if len(rows[part]) == 0:
                 raise DataError(f"{self.name}@{self.protocol}: the {part} split is empty")
+        if shared := len(np.intersect1d(rows["train"], rows["query"])):
+            self.notes.append(f"{shared:,} of {len(rows['query']):,} queries are training images")
         splits = {part: Split(pool.images, r, pool.labels[r]) for part, r in rows.items()}
         return LoadedDataset(
             name=self.name,
