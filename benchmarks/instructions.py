@@ -21,6 +21,8 @@ WORKS = {
     "row4": "distances, 256 bits",
     "count12": "counts of 10 classes, 12 bits",
     "count48": "counts of 10 classes, 48 bits",
+    "quick12": "the same without the stable order, 12 bits",
+    "quick48": "the same without the stable order, 48 bits",
     "top100": "top_k, k=100, 64 bits",
 }
 

@@ -29,6 +29,8 @@ def count_classes(
     bits: int,
     topk: int,
     threads: int,
+    exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]: ...
 def count_masks(
     query: NDArray[np.uint64],
@@ -38,6 +40,8 @@ def count_masks(
     bits: int,
     topk: int,
     threads: int,
+    exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
 ) -> tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]: ...
 def count_graded_classes(
     query: NDArray[np.uint64],
@@ -48,6 +52,7 @@ def count_graded_classes(
     gain: NDArray[np.float64],
     discount: NDArray[np.float64],
     threads: int,
+    exclude: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...
 def count_graded_masks(
     query: NDArray[np.uint64],
@@ -58,6 +63,7 @@ def count_graded_masks(
     gain: NDArray[np.float64],
     discount: NDArray[np.float64],
     threads: int,
+    exclude: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]: ...
 def group(database: NDArray[np.uint64], threads: int) -> NDArray[np.uint32]: ...
 def build_tables(

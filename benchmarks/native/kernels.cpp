@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
     set_isa(argv[1]);
     const std::string work = argv[2];
     const std::size_t queries = 64, rows = 8192, width = work == "row2" ? 2 : work == "row4" ? 4 : 1;
-    const std::size_t bits = work == "count12" ? 12 : work == "count48" ? 48 : 64 * width;
+    const std::size_t bits = work == "count12" || work == "quick12" ? 12 : work == "count48" || work == "quick48" ? 48 : 64 * width;
     std::mt19937_64 random(1);
     std::vector<std::uint64_t> query(queries * width), database(rows * width);
     for (auto* words : {&query, &database})
@@ -35,10 +35,11 @@ int main(int argc, char** argv) {
         for (std::size_t i = 0; i < queries; ++i) query_class[i] = static_cast<std::int64_t>(i % 10);
         for (std::size_t i = 0; i < rows; ++i) row_class[i] = static_cast<std::int64_t>(i * 7 % 10);
         std::vector<std::uint32_t> all(queries * (bits + 1)), relevant(all);
+        const bool stable = work.rfind("quick", 0) != 0;
         std::vector<double> precision(queries);
         std::vector<std::int64_t> hits(queries);
-        count(q, d, bits, ClassRelevance(query_class.data(), queries, row_class.data(), rows), rows,
-              {all.data(), relevant.data(), precision.data(), hits.data()}, one);
+        count(q, d, bits, ClassRelevance(query_class.data(), queries, row_class.data(), rows), rows, nullptr,
+              {all.data(), relevant.data(), stable ? precision.data() : nullptr, stable ? hits.data() : nullptr}, one);
     }
     std::printf("%zu\n", queries * rows);
     return 0;

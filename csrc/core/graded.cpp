@@ -74,7 +74,8 @@ void SharedMask::count(std::size_t query, std::size_t begin, std::size_t end, st
 }
 
 void count_graded(const Codes& query, const Codes& database, std::size_t bits, const Sharing& sharing,
-                  const Grading& grading, const GradedCounts& out, const Control& control) {
+                  const Grading& grading, const std::int64_t* exclude, const GradedCounts& out,
+                  const Control& control) {
     const RowKernel kernel = active_isa().row;
     const std::size_t cells = (bits + 1) * grading.levels;
     run_blocks(query.rows, control, [&](Blocks& blocks) {
@@ -86,11 +87,13 @@ void count_graded(const Codes& query, const Codes& database, std::size_t bits, c
             std::fill_n(rows, cells, 0u);
             std::fill(seen.begin(), seen.end(), 0u);
             hits.clear();
+            const std::size_t excluded = exclude && exclude[q] >= 0 ? static_cast<std::size_t>(exclude[q]) : database.rows;
             for (std::size_t begin = 0; begin < database.rows; begin += kTileRows) {
                 const std::size_t n = std::min(kTileRows, database.rows - begin);
                 kernel(query.row(q), database.row(begin), n, database.width, distance.data());
                 sharing.count(q, begin, begin + n, shared.data());
                 for (std::size_t i = 0; i < n; ++i) {
+                    if (begin + i == excluded) continue;
                     const std::uint16_t d = distance[i], s = shared[i];
                     ++rows[d * grading.levels + s];
                     const std::uint32_t earlier = seen[d]++;

@@ -57,8 +57,10 @@ struct Grading {
     std::size_t places;
 };
 
-// One pass over the pairs. Rows: at most 2^32 - 1. Spare bits of the last word must be zero.
+// One pass over the pairs. Rows: at most 2^32 - 1. Spare bits of the last word must be zero. `exclude` is null, or has
+// for each query a row that is not part of its database, or -1.
 void count_graded(const Codes& query, const Codes& database, std::size_t bits, const Sharing& sharing,
-                  const Grading& grading, const GradedCounts& out, const Control& control);
+                  const Grading& grading, const std::int64_t* exclude, const GradedCounts& out,
+                  const Control& control);
 
 }  // namespace hashzoo

@@ -11,7 +11,7 @@ constexpr std::size_t kLookups = 16;          // buckets looked up together, so 
 constexpr std::size_t kLinearQueries = 1024;  // handed to the linear scan at once
 
 // Rough nanoseconds, of which only the ratios matter: they decide how an answer is found, never which.
-constexpr double kLookup = 10, kCandidate = 8, kCandidateWord = 2, kScanRow = 0.4, kScanWord = 0.25;
+constexpr double kLookup = 10, kCandidate = 8, kCandidateWord = 2, kScanRow = 0.2, kScanWord = 0.16;
 
 struct Bucket {
     std::uint32_t first, last;

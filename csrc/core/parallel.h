@@ -1,4 +1,4 @@
-// Work in numbered blocks, claimed by threads that live for one call: nothing survives to trouble a fork.
+// Work in numbered blocks, claimed by the calling thread and by threads that wait in a pool between calls.
 #pragma once
 #include <atomic>
 #include <chrono>
@@ -34,7 +34,7 @@ private:
     bool interrupted_seen_ = false;
 };
 
-// Runs `work` once on each thread; it loops over blocks.next(). Which thread takes which block must not matter.
+// Runs `work` once on the calling thread and on up to control.threads - 1 others; it loops over blocks.next(). Which thread takes which block must not matter.
 void run_blocks(std::size_t count, const Control& control, const std::function<void(Blocks&)>& work);
 
 }  // namespace hashzoo

@@ -7,11 +7,13 @@
 
 #include "core/grouping.h"
 #include "core/kernels.h"
+#include "core/parallel.h"
 #include "core/search.h"
 
 namespace hashzoo {
 
-constexpr std::size_t kTileWords = 2048;  // database words that stay in the first-level cache
+constexpr std::size_t kTileWords = 2048;     // database words that stay in the first-level cache
+constexpr std::size_t kWorthPreparing = 64;  // codes that repay bit planes, or grouping the database
 
 // A query code on its way through the database.
 struct Probe {
@@ -21,6 +23,9 @@ struct Probe {
     std::vector<std::uint16_t> table;  // distance of each distinct database code
     std::vector<Wanted> wanted;        // in the tile at hand
 };
+
+// Of rows of one word: see SliceWork::planes.
+std::vector<std::uint64_t> bit_planes(const Codes& database, std::size_t groups, const Control& control);
 
 class ByRows {
 public:

@@ -22,20 +22,28 @@ std::size_t lowest_bit(std::uint64_t x) {  // x is not 0
 
 }  // namespace
 
+bool Relevance::holds(std::size_t group, std::size_t row) const {
+    std::uint32_t scratch[64];
+    const Rows rows = find(group, row / 64 * 64, row + 1, scratch);
+    return rows.count != 0 && rows.index[rows.count - 1] == row;
+}
+
 ClassRelevance::ClassRelevance(const std::int64_t* query, std::size_t queries, const std::int64_t* database,
                                std::size_t rows)
-    : group_(queries), members_(rows) {
+    : group_(queries) {
+    classes_.rows.resize(rows);
+    std::vector<std::size_t>& start = classes_.start;
     std::unordered_map<std::int64_t, std::size_t> group_of;
     std::vector<std::size_t> group_of_row(rows);
     for (std::size_t i = 0; i < rows; ++i)
         group_of_row[i] = group_of.emplace(database[i], group_of.size()).first->second;
 
     const std::size_t none = group_of.size();
-    start_.assign(none + 2, 0);
-    for (const std::size_t g : group_of_row) ++start_[g + 1];
-    for (std::size_t g = 1; g < start_.size(); ++g) start_[g] += start_[g - 1];
-    std::vector<std::size_t> next(start_);
-    for (std::size_t i = 0; i < rows; ++i) members_[next[group_of_row[i]]++] = static_cast<std::uint32_t>(i);
+    start.assign(none + 2, 0);
+    for (const std::size_t g : group_of_row) ++start[g + 1];
+    for (std::size_t g = 1; g < start.size(); ++g) start[g] += start[g - 1];
+    std::vector<std::size_t> next(start);
+    for (std::size_t i = 0; i < rows; ++i) classes_.rows[next[group_of_row[i]]++] = static_cast<std::uint32_t>(i);
 
     for (std::size_t q = 0; q < queries; ++q) {
         const auto found = group_of.find(query[q]);
@@ -44,8 +52,8 @@ ClassRelevance::ClassRelevance(const std::int64_t* query, std::size_t queries, c
 }
 
 Rows ClassRelevance::find(std::size_t group, std::size_t begin, std::size_t end, std::uint32_t*) const {
-    const std::uint32_t* first = members_.data() + start_[group];
-    const std::uint32_t* last = members_.data() + start_[group + 1];
+    const std::uint32_t* first = classes_.rows.data() + classes_.start[group];
+    const std::uint32_t* last = classes_.rows.data() + classes_.start[group + 1];
     first = std::lower_bound(first, last, begin);
     return {first, static_cast<std::size_t>(std::lower_bound(first, last, end) - first)};
 }

@@ -13,6 +13,11 @@ struct Rows {
     std::size_t count;
 };
 
+struct Partition {
+    std::vector<std::uint32_t> rows;  // ascending within a group
+    std::vector<std::size_t> start;   // of each group in `rows`, and the end
+};
+
 class Relevance {
 public:
     virtual ~Relevance() = default;
@@ -21,6 +26,10 @@ public:
     // The relevant rows of a group in [begin, end); `begin` is a multiple of 64. The answer may lie in `scratch`
     // (end - begin entries).
     virtual Rows find(std::size_t group, std::size_t begin, std::size_t end, std::uint32_t* scratch) const = 0;
+    // If no row is relevant to two groups: all rows, group by group.
+    virtual const Partition* partition() const { return nullptr; }
+
+    bool holds(std::size_t group, std::size_t row) const;
 };
 
 // Class ids. Rows are grouped by class once, so that a query finds its own without looking at the others.
@@ -29,11 +38,11 @@ public:
     ClassRelevance(const std::int64_t* query, std::size_t queries, const std::int64_t* database, std::size_t rows);
     std::size_t group(std::size_t query) const override { return group_[query]; }
     Rows find(std::size_t group, std::size_t begin, std::size_t end, std::uint32_t* scratch) const override;
+    const Partition* partition() const override { return &classes_; }
 
 private:
-    std::vector<std::size_t> group_;    // of each query; the last group is empty: a class the database lacks
-    std::vector<std::size_t> start_;    // of each group in members_
-    std::vector<std::uint32_t> members_;  // rows by group, ascending within one
+    std::vector<std::size_t> group_;  // of each query; the last group is empty: a class the database lacks
+    Partition classes_;
 };
 
 // Label sets as bit masks of `width` words. The database is kept as one bit plane a label, as large as its masks.

@@ -47,6 +47,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def split_seed(text: str) -> int:
+    """A whole number from 0 to 2^64 - 1."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**64):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**64 - 1}, got {text!r}")
+    return int(text)
+
+
 def seed(text: str) -> int:
     """A whole number from 0 to 2^32 - 1."""
     if not (text.isascii() and text.isdigit() and int(text) < 2**32):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from hashzoo.datasets.base import Augmentation, Dataset, Pool, Protocol
+from hashzoo.datasets.splits import Rows
 from hashzoo.errors import InvalidInput
 
 
@@ -68,7 +69,7 @@ class ArrayDataset(Dataset):
         """The arrays."""
         return self._pool
 
-    def divide(self, pool: Pool) -> dict[str, np.ndarray]:
+    def divide(self, pool: Pool) -> Rows:
         """The rows that were given."""
         return self._rows
 
@@ -98,5 +99,5 @@ def _rows(rows: Any, count: int, part: str) -> np.ndarray:
         raise InvalidInput(f"{part}: expected rows 0 to {count - 1}, got {rows.min()} to {rows.max()}")
     if repeated := len(rows) - len(np.unique(rows)):
         raise InvalidInput(f"{part}: {repeated} rows come twice")
-    checked: np.ndarray = rows.astype(np.int64)
+    checked: np.ndarray = np.sort(rows).astype(np.int64)
     return checked

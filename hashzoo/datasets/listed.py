@@ -15,6 +15,7 @@ from hashzoo.datasets.file_index import FileContents, file_contents
 from hashzoo.datasets.images import load_images
 from hashzoo.datasets.lists import EmptyLabels, Listing, join_listings, settle_empty_labels
 from hashzoo.datasets.pixel_cache import cache_folder
+from hashzoo.datasets.splits import Rows
 from hashzoo.datasets.wording import count, some
 from hashzoo.errors import DataError
 
@@ -36,7 +37,7 @@ class Joined:
 
     root: Path
     listing: Listing
-    rows: dict[str, np.ndarray]  # of train, query and database: (M,) int64
+    rows: Rows
     classes: tuple[str, ...]
 
 
@@ -75,7 +76,8 @@ class ListedDataset(Dataset):
         if len(stay) < len(listing):
             listing = Listing([listing.names[int(row)] for row in stay], listing.labels[stay])
             rows = {part: np.searchsorted(stay, r[np.isin(r, stay)]) for part, r in rows.items()}
-        return Joined(found.root, listing, {"database": rows["train"], **rows}, found.classes)
+        rows = {part: np.sort(r) for part, r in ({"database": rows["train"]} | rows).items()}
+        return Joined(found.root, listing, rows, found.classes)
 
     def read(self) -> Pool:
         """All images, (N, H, W, 3) uint8, at their own size if they share one, else at `image_size`.
@@ -91,9 +93,9 @@ class ListedDataset(Dataset):
             joined.root, names, owner=self.name, image_size=self.image_size, memory=self.memory, contents=contents
         )
         self._rows = joined.rows
-        return Pool(pixels, joined.listing.labels, joined.classes)
+        return Pool(pixels, joined.listing.labels, joined.classes, names=tuple(names))
 
-    def divide(self, pool: Pool) -> dict[str, np.ndarray]:
+    def divide(self, pool: Pool) -> Rows:
         """Each part is its list; `train` answers where there is no `database`."""
         return self._rows
 

@@ -12,18 +12,30 @@ _TIES = {
     "best": "equal distances in the best order",
 }
 _DENOMINATORS = {"relevant": "divided by all relevant", "hits": "divided by the hits in the ranks that count"}
-_EMPTY = {"zero": "a query with nothing relevant counts 0", "skip": "queries with nothing relevant left out"}
+_EMPTY = {
+    "zero": "a query with nothing relevant counts 0",
+    "skip": "queries with nothing relevant left out",
+    "skip_missed": "queries without a hit in the ranks that count left out",
+}
+_CUT = {"pml": "each query cut at its number of relevant rows"}
+_CUT_WITHOUT_TOPK = {"deephash-pytorch": "the last rank does not count"}
 
 
 def map_name(definition: Mapping[str, Any]) -> str:
-    """mAP@all or mAP@5000."""
+    """mAP@all, mAP@5000, or mAP@R where each query has a cut-off of its own."""
+    if definition.get("definition") in _CUT:
+        return "mAP@R"
     topk = definition.get("topk")
     return f"mAP@{'all' if topk is None else topk}"
 
 
 def map_in_words(definition: Mapping[str, Any]) -> str:
     """Every knob of a mean average precision, in one sentence."""
+    name = str(definition.get("definition"))
+    cut = _CUT.get(name) or (_CUT_WITHOUT_TOPK.get(name) if definition.get("topk") is None else None)
     parts = (
+        *([cut] if cut else []),
+        *(["a query is not among its own answers"] if definition.get("excluded_rows") else []),
         _TIES.get(str(definition.get("ties")), str(definition.get("ties"))),
         _DENOMINATORS.get(str(definition.get("denominator")), str(definition.get("denominator"))),
         _EMPTY.get(str(definition.get("empty")), str(definition.get("empty"))),

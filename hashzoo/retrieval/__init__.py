@@ -1,6 +1,6 @@
 """Exact retrieval with binary codes: packing, Hamming ranking and measures whose definition is part of the result.
 
-Needs numpy alone; codes may also be CPU torch tensors, which are read in place.
+Needs numpy alone. Codes and labels may also be CPU torch tensors: contiguous ones are read in place, others are copied.
 """
 
 from hashzoo.retrieval.codes import pack, unpack

@@ -35,6 +35,8 @@ class Backend(Protocol):
         bits: int,
         topk: int,
         threads: int,
+        exclude: NDArray[np.int64] | None = None,
+        stable: bool = True,
     ) -> Counts: ...
     def count_masks(
         self,
@@ -45,6 +47,8 @@ class Backend(Protocol):
         bits: int,
         topk: int,
         threads: int,
+        exclude: NDArray[np.int64] | None = None,
+        stable: bool = True,
     ) -> Counts: ...
     def count_graded_classes(
         self,
@@ -56,6 +60,7 @@ class Backend(Protocol):
         gain: NDArray[np.float64],
         discount: NDArray[np.float64],
         threads: int,
+        exclude: NDArray[np.int64] | None = None,
     ) -> GradedCounts: ...
     def count_graded_masks(
         self,
@@ -67,6 +72,7 @@ class Backend(Protocol):
         gain: NDArray[np.float64],
         discount: NDArray[np.float64],
         threads: int,
+        exclude: NDArray[np.int64] | None = None,
     ) -> GradedCounts: ...
     def group(self, database: Packed, threads: int) -> NDArray[np.uint32]: ...
     def build_tables(

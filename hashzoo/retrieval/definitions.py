@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hashzoo.errors import InvalidInput
-from hashzoo.retrieval.reference import AT_RELEVANT
+from hashzoo.retrieval.reference import ALL_BUT_LAST, AT_RELEVANT
 
 TIES = ("expected", "stable", "worst", "best")
 DENOMINATORS = ("relevant", "hits")
@@ -96,12 +96,12 @@ class Rules:
         return cls(topk=None if topk is None else int(topk), definition=definition, **settled)
 
     def places(self, rows: int) -> int:
-        """How many places of a ranking of `rows` count; AT_RELEVANT if each query has a cut-off of its own."""
+        """How many places of a ranking of `rows` count; or AT_RELEVANT or ALL_BUT_LAST, which depend on the query."""
         legacy = LEGACY.get(self.definition or "")
         if legacy and legacy.at_relevant:
             return AT_RELEVANT
         if self.topk is None:
-            return rows - 1 if legacy and legacy.drops_last else rows
+            return ALL_BUT_LAST if legacy and legacy.drops_last else rows
         return min(self.topk, rows)
 
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import query_blocks, thread_count
-from hashzoo.retrieval.labels import Labels, checked_codes
+from hashzoo.retrieval.labels import Labels, checked_codes, excluded_rows
 from hashzoo.retrieval.reference import GradedCounts
 from hashzoo.retrieval.ties import Floats, Groups, Integers, harmonic, possible_hits, random_order, ratio
 
@@ -54,6 +54,7 @@ def evaluate_graded(
     bits: int | None = None,
     topk: int | None = None,
     gain: str = "linear",
+    exclude: Any = None,
     threads: int | None = None,
 ) -> GradedMetrics:
     """Ranks the database for every query by Hamming distance and weighs each row by the labels it shares; exact.
@@ -66,6 +67,8 @@ def evaluate_graded(
         bits: code length K; needed if both sides are packed.
         topk: places that count; None is all. Places beyond the database hold nothing.
         gain: of a row that shares r labels, for NDCG: "linear" r, or "exponential" 2^r - 1.
+        exclude: `(Q,)` integers: a database row that is not part of the query's database (the query itself, when a
+            set is searched with itself), or -1.
         threads: default `HASHZOO_THREADS`, else every core of this process; results do not depend on it.
 
     Raises:
@@ -79,16 +82,17 @@ def evaluate_graded(
     workers = thread_count(threads)
     labels = Labels.of(query_labels, database_labels, workers)
     q, d, length = checked_codes(query, database, bits, labels, workers)
+    excluded = excluded_rows(exclude, len(q), len(d))
     most = labels.most()
     if gain == "exponential" and most > _MOST_EXPONENTIAL:
         raise InvalidInput(f"gain: 'exponential' takes at most {_MOST_EXPONENTIAL} labels a query, got {most}")
 
     level = np.arange(most + 1)
     gains = np.exp2(level) - 1 if gain == "exponential" else level.astype(np.float64)
-    cut = _CutOff.of(len(d) if topk is None else int(topk), len(d))
+    cut = _CutOff.of(topk, len(d))
     parts = []
     for rows in query_blocks(q, d, (length + 1) * len(gains)):
-        counts = labels.count_graded(q[rows], d, rows, length, gains, cut.discount, workers)
+        counts = labels.count_graded(q[rows], d, rows, length, gains, cut.discount, workers, excluded)
         parts.append(_measured(counts, gains, cut))
     *values, relevant = (np.concatenate(part) for part in zip(*parts, strict=True))
     ndcg, acg, wap, ndcg_stable, acg_stable, wap_stable = (float(value.mean()) for value in values)
@@ -116,6 +120,7 @@ def evaluate_graded(
             "queries": len(q),
             "empty_queries": int((relevant == 0).sum()),
             "database": len(d),
+            **({} if excluded is None else {"excluded_rows": int((excluded >= 0).sum())}),
         },
     )
 
@@ -123,15 +128,15 @@ def evaluate_graded(
 @dataclass(frozen=True)
 class _CutOff:
     places: int  # of the ranking, at most the database's rows
-    divisor: int  # of ACG
+    divisor: int | None  # of ACG; None is all rows of the query's database
     discount: Floats  # (places,)
     discount_to: Floats  # (places + 1,) sums over the first places
 
     @classmethod
-    def of(cls, topk: int, rows: int) -> _CutOff:
-        places = min(topk, rows)
+    def of(cls, topk: int | None, rows: int) -> _CutOff:
+        places = rows if topk is None else min(int(topk), rows)
         discount = 1 / np.log2(np.arange(2, places + 2))
-        return cls(places, topk, discount, np.append(0, discount.cumsum()))
+        return cls(places, None if topk is None else int(topk), discount, np.append(0, discount.cumsum()))
 
     def discounts(self, before: Integers, size: Integers) -> Floats:
         """Sum of the discounts of `size` places behind `before` others."""
@@ -146,16 +151,17 @@ def _measured(counts: GradedCounts, gains: Floats, cut: _CutOff) -> tuple[NDArra
     size, gained = rows.sum(axis=2, dtype=np.int64), rows @ gains
     shared = (rows @ np.arange(len(gains), dtype=np.float64)).astype(np.int64)
     before = size.cumsum(axis=1) - size
+    divisor = size.sum(axis=1) if cut.divisor is None else np.int64(cut.divisor)
     within = np.minimum(before + size, cut.places) - np.minimum(before, cut.places)
 
     levels = rows.sum(axis=1, dtype=np.int64)[:, ::-1]  # the ideal ranking: the greatest gain first
     ideal = (gains[::-1] * cut.discounts(levels.cumsum(axis=1) - levels, levels)).sum(axis=1)
     return (
         ratio((ratio(gained, size) * cut.discounts(before, size)).sum(axis=1), ideal),
-        (ratio(shared, size) * within).sum(axis=1) / cut.divisor,
+        ratio((ratio(shared, size) * within).sum(axis=1), divisor),
         _weighted_precision(size, size - rows[:, :, 0], shared, cut.places),
         ratio(stable_gain, ideal),
-        stable_shared / cut.divisor,
+        ratio(stable_shared, divisor),
         ratio(stable_weighted, stable_hits),
         levels[:, :-1].sum(axis=1),
     )

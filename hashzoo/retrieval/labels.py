@@ -53,11 +53,22 @@ class Labels:
             if len(labels) != codes:
                 raise InvalidInput(f"{name}_labels: expected one per code ({codes}), got {len(labels)}")
 
-    def count(self, query: Packed, database: Packed, chosen: slice, bits: int, topk: int, threads: int) -> Counts:
-        """`reference.count` for the queries `chosen`, whose codes are `query`."""
+    def count(
+        self,
+        query: Packed,
+        database: Packed,
+        chosen: slice,
+        bits: int,
+        topk: int,
+        threads: int,
+        exclude: NDArray[np.int64] | None,
+        stable: bool,
+    ) -> Counts:
+        """`reference.count` for the queries `chosen`, whose codes are `query`; `exclude` is for all queries."""
         core = backend()
         count = core.count_classes if self.query.ndim == 1 else core.count_masks
-        return count(query, database, self.query[chosen], self.database, bits, topk, threads)
+        excluded = None if exclude is None else exclude[chosen]
+        return count(query, database, self.query[chosen], self.database, bits, topk, threads, excluded, stable)
 
     def most(self) -> int:
         """The greatest number of labels of a query, at least 1: no row shares more with one."""
@@ -74,11 +85,13 @@ class Labels:
         gain: NDArray[np.float64],
         discount: NDArray[np.float64],
         threads: int,
+        exclude: NDArray[np.int64] | None,
     ) -> GradedCounts:
-        """`reference.count_graded` for the queries `chosen`, whose codes are `query`."""
+        """`reference.count_graded` for the queries `chosen`, whose codes are `query`; `exclude` is for all queries."""
         core = backend()
         count = core.count_graded_classes if self.query.ndim == 1 else core.count_graded_masks
-        return count(query, database, self.query[chosen], self.database, bits, gain, discount, threads)
+        excluded = None if exclude is None else exclude[chosen]
+        return count(query, database, self.query[chosen], self.database, bits, gain, discount, threads, excluded)
 
 
 def checked_codes(
@@ -97,6 +110,25 @@ def checked_codes(
             raise InvalidInput(f"{name}: expected at least one code, got none")
     labels.check_lengths(len(q), len(d))
     return q, d, length
+
+
+def excluded_rows(exclude: Any, queries: int, rows: int) -> NDArray[np.int64] | None:
+    """`(Q,)` int64 rows of the database, or -1 for none; None stays None.
+
+    Raises:
+        InvalidInput: not one integer a query, or not a row.
+    """
+    if exclude is None:
+        return None
+    array = as_array(exclude, "exclude")
+    if array.dtype.kind not in "iu" or array.shape != (queries,):
+        raise InvalidInput(
+            f"exclude: expected one integer per query ({queries}), got {array.dtype} of shape {array.shape}"
+        )
+    wrong = (array < -1) | (array >= rows)
+    if wrong.any():
+        raise InvalidInput(f"exclude: expected rows of the database, 0 to {rows - 1}, or -1, got {array[wrong][0]}")
+    return contiguous(array.astype(np.int64, copy=False))
 
 
 def _named(query: Any, database: Any) -> tuple[tuple[str, Any], tuple[str, Any]]:

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import query_blocks, thread_count
 from hashzoo.retrieval.curves import Curves, PRCurve
 from hashzoo.retrieval.definitions import SKIP_MISSED, TIES, Rules
 from hashzoo.retrieval.kept import Kept, mean_of_kept
-from hashzoo.retrieval.labels import Labels, checked_codes
-from hashzoo.retrieval.reference import AT_RELEVANT
-from hashzoo.retrieval.ties import Floats, Groups, average_precision, ratio
+from hashzoo.retrieval.labels import Labels, checked_codes, excluded_rows
+from hashzoo.retrieval.reference import ALL_BUT_LAST, AT_RELEVANT
+from hashzoo.retrieval.ties import Floats, Groups, Integers, average_precision, ratio
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,7 @@ class Metrics:
     """Mean average precision under the chosen `ties`; one of the next four."""
     map_expected: float
     map_stable: float
+    """NaN, and not in `to_dict()`, if it was left out."""
     map_worst: float
     map_best: float
     precision_radius2: float
@@ -56,7 +58,7 @@ class Metrics:
         return {
             "map": self.map,
             "map_expected": self.map_expected,
-            "map_stable": self.map_stable,
+            **({} if np.isnan(self.map_stable) else {"map_stable": self.map_stable}),
             "map_worst": self.map_worst,
             "map_best": self.map_best,
             "precision_radius2": self.precision_radius2,
@@ -82,6 +84,8 @@ def evaluate(
     denominator: str | None = None,
     empty: str | None = None,
     definition: str | None = None,
+    exclude: Any = None,
+    stable: bool = True,
     threads: int | None = None,
 ) -> Metrics:
     """Ranks the database for every query by Hamming distance and measures the rankings; exact, nothing is sampled.
@@ -102,28 +106,38 @@ def evaluate(
         empty: a query without any relevant row counts as "zero" (the default), or all means "skip" it.
         definition: another code's name for a setting of these knobs ("deephash-pytorch", "fire", "hashnet" or "pml",
             see docs/metrics.md); only `topk` may be given beside it, and to "pml" not even that.
+        exclude: `(Q,)` integers: a database row that is not part of the query's database (the query itself, when a
+            set is searched with itself), or -1.
+        stable: False leaves `map_stable` out (NaN), which is several times faster.
         threads: default `HASHZOO_THREADS`, else every core of this process; results do not depend on it.
 
     Raises:
         InvalidInput: anything that does not fit the above; an empty query or database; nothing left after "skip".
     """
     rules = Rules.of(definition, topk, ties, denominator, empty)
+    if not stable and rules.ties == "stable":
+        raise InvalidInput("stable: this ranking takes equal distances in stable order, so it cannot be left out")
     workers = thread_count(threads)
     labels = Labels.of(query_labels, database_labels, workers)
     q, d, length = checked_codes(query, database, bits, labels, workers)
+    excluded = excluded_rows(exclude, len(q), len(d))
     places = rules.places(len(d))
 
     curves = Curves(len(d), length)
     precisions: dict[str, list[Floats]] = {name: [] for name in TIES}
     totals, found, chances, certain = [], [], [], []
     for rows in query_blocks(q, d, length + 1, least=512):
-        everything, relevant, precision, hits = labels.count(q[rows], d, rows, length, places, workers)
+        everything, relevant, precision, hits = labels.count(
+            q[rows], d, rows, length, places, workers, excluded, stable
+        )
         groups = Groups.of(everything, relevant)
         total = relevant.sum(axis=1, dtype=np.int64)
-        values = average_precision(groups, total, total if places == AT_RELEVANT else places, rules.denominator)
+        cut_off = _cut_off(places, everything, total)
+        values = average_precision(groups, total, cut_off, rules.denominator)
         for order, of_order in zip(("expected", "worst", "best"), values, strict=True):
             precisions[order].append(of_order)
-        precisions["stable"].append(ratio(precision, total if rules.denominator == "relevant" else hits))
+        if stable:
+            precisions["stable"].append(ratio(precision, total if rules.denominator == "relevant" else hits))
         curves.add(everything, relevant, groups, int((total > 0).sum()) if rules.empty == "skip" else len(total))
         totals.append(total)
         found.append(hits)
@@ -137,7 +151,7 @@ def evaluate(
     if not used.any():
         lacking = "has a relevant row" if rules.empty == "skip" else f"has a hit in the first {places} places"
         raise InvalidInput(f"empty: {rules.empty!r} leaves none of the {len(q)} queries, for none {lacking}")
-    by_query = {name: np.concatenate(parts) for name, parts in precisions.items()}
+    by_query = {name: np.concatenate(parts) for name, parts in precisions.items() if parts}
     means = {name: float(values[used].mean()) for name, values in by_query.items()}
     if rules.empty == SKIP_MISSED:
         kept = Kept(np.concatenate(chances), np.concatenate(certain))
@@ -147,7 +161,7 @@ def evaluate(
     return Metrics(
         map=means[rules.ties],
         map_expected=means["expected"],
-        map_stable=means["stable"],
+        map_stable=means.get("stable", float("nan")),
         map_worst=means["worst"],
         map_best=means["best"],
         precision_radius2=float(pr_curve.precision[min(2, length)]),
@@ -165,5 +179,12 @@ def evaluate(
             "queries": len(q),
             "empty_queries": len(q) - int(has_relevant.sum()),
             "database": len(d),
+            **({} if excluded is None else {"excluded_rows": int((excluded >= 0).sum())}),
         },
     )
+
+
+def _cut_off(places: int, everything: NDArray[np.uint32], relevant: Integers) -> int | Integers:
+    if places == AT_RELEVANT:
+        return relevant
+    return everything.sum(axis=1, dtype=np.int64) - 1 if places == ALL_BUT_LAST else places

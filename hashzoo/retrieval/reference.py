@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Packed = NDArray[np.uint64]
 AT_RELEVANT = -1  # as topk: as many places as the query has relevant rows
+ALL_BUT_LAST = -2  # as topk: all places but the last one
 Counts = tuple[NDArray[np.uint32], NDArray[np.uint32], NDArray[np.float64], NDArray[np.int64]]
 GradedCounts = tuple[NDArray[np.uint32], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
 
@@ -73,9 +74,11 @@ def count_classes(
     bits: int,
     topk: int,
     threads: int = 1,
+    exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
 ) -> Counts:
     """`count` where relevant means: the same class id."""
-    return count(query, database, np.asarray(query_classes[:, None] == database_classes), bits, topk)
+    return count(query, database, np.asarray(query_classes[:, None] == database_classes), bits, topk, exclude, stable)
 
 
 def count_masks(
@@ -86,33 +89,53 @@ def count_masks(
     bits: int,
     topk: int,
     threads: int = 1,
+    exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
 ) -> Counts:
     """`count` where relevant means: at least one shared label."""
     relevant: NDArray[np.bool_] = np.any(query_masks[:, None] & database_masks[None], axis=-1)
-    return count(query, database, relevant, bits, topk)
+    return count(query, database, relevant, bits, topk, exclude, stable)
 
 
-def count(query: Packed, database: Packed, relevant: NDArray[np.bool_], bits: int, topk: int) -> Counts:
+def count(
+    query: Packed,
+    database: Packed,
+    relevant: NDArray[np.bool_],
+    bits: int,
+    topk: int,
+    exclude: NDArray[np.int64] | None = None,
+    stable: bool = True,
+) -> Counts:
     """What every measure needs: rows and relevant rows at each distance, and the average precision of one order.
+
+    Args:
+        query, database, relevant, bits: codes, `(Q, N)` relevance and the length of the codes.
+        topk: from 0, AT_RELEVANT or ALL_BUT_LAST.
+        exclude: `(Q,)` a row that is not part of the query's database, or -1.
+        stable: whether the last two results are wanted; if not, they are empty.
 
     Returns:
         `(Q, bits + 1)` uint32 database rows at each distance; the same for relevant rows; `(Q,)` sum over the relevant
-        rows in the first `topk` places (from 0, or AT_RELEVANT) of hits / place, equal distances in database order;
-        `(Q,)` how many those are.
+        rows in the first `topk` places of hits / place, equal distances in database order; `(Q,)` how many those are.
     """
     distance, order = distances(query, database), rank(query, database)
-    queries, rows = relevant.shape
+    queries = len(relevant)
     everything, hits = (np.zeros((queries, bits + 1), np.uint32) for _ in range(2))
     precision, found = np.zeros(queries), np.zeros(queries, np.int64)
-    place = np.arange(1, rows + 1)
     for q in range(queries):
-        everything[q] = np.bincount(distance[q], minlength=bits + 1)
-        hits[q] = np.bincount(distance[q][relevant[q]], minlength=bits + 1)
-        hit = relevant[q][order[q]]
-        counted = hit & (place <= (hit.sum() if topk == AT_RELEVANT else topk))
+        ranked = _without(order[q], exclude, q)
+        hit = relevant[q][ranked]
+        everything[q] = np.bincount(distance[q][ranked], minlength=bits + 1)
+        hits[q] = np.bincount(distance[q][ranked[hit]], minlength=bits + 1)
+        place = np.arange(1, len(ranked) + 1)
+        counted = hit & (place <= {AT_RELEVANT: hit.sum(), ALL_BUT_LAST: len(ranked) - 1}.get(topk, topk))
         precision[q] = (hit.cumsum() / place)[counted].sum()
         found[q] = counted.sum()
-    return everything, hits, precision, found
+    return (everything, hits, precision, found) if stable else (everything, hits, precision[:0], found[:0])
+
+
+def _without(order: NDArray[np.int32], exclude: NDArray[np.int64] | None, q: int) -> NDArray[np.int32]:
+    return order if exclude is None else order[order != exclude[q]]
 
 
 def count_graded_classes(
@@ -124,10 +147,11 @@ def count_graded_classes(
     gain: NDArray[np.float64],
     discount: NDArray[np.float64],
     threads: int = 1,
+    exclude: NDArray[np.int64] | None = None,
 ) -> GradedCounts:
     """`count_graded` where a row shares one label, its class id, or none."""
     shared = (query_classes[:, None] == database_classes).astype(np.int64)
-    return count_graded(query, database, shared, bits, gain, discount)
+    return count_graded(query, database, shared, bits, gain, discount, exclude)
 
 
 def count_graded_masks(
@@ -139,10 +163,11 @@ def count_graded_masks(
     gain: NDArray[np.float64],
     discount: NDArray[np.float64],
     threads: int = 1,
+    exclude: NDArray[np.int64] | None = None,
 ) -> GradedCounts:
     """`count_graded` by label sets."""
     shared = np.bitwise_count(query_masks[:, None] & database_masks[None]).sum(axis=-1, dtype=np.int64)
-    return count_graded(query, database, shared, bits, gain, discount)
+    return count_graded(query, database, shared, bits, gain, discount, exclude)
 
 
 def count_graded(
@@ -152,6 +177,7 @@ def count_graded(
     bits: int,
     gain: NDArray[np.float64],
     discount: NDArray[np.float64],
+    exclude: NDArray[np.int64] | None = None,
 ) -> GradedCounts:
     """What graded measures need, from `(Q, N)` numbers of shared labels.
 
@@ -159,6 +185,7 @@ def count_graded(
         query, database, shared, bits: codes, relevance and the length of the codes.
         gain: `(L,)` of a row that shares 0, 1, ... labels; no row shares L.
         discount: `(places,)` of the places that count.
+        exclude: `(Q,)` a row that is not part of the query's database, or -1.
 
     Returns:
         `(Q, bits + 1, L)` uint32 rows at each distance that share 0, 1, ... labels; then, over the first `places` with
@@ -170,8 +197,9 @@ def count_graded(
     gained, weighted = np.zeros(len(shared)), np.zeros(len(shared))
     total, hits = np.zeros(len(shared), np.int64), np.zeros(len(shared), np.int64)
     for q in range(len(shared)):
-        np.add.at(rows[q], (distance[q], shared[q]), 1)
-        ranked = shared[q][order[q]][: len(discount)]
+        in_order = _without(order[q], exclude, q)
+        np.add.at(rows[q], (distance[q][in_order], shared[q][in_order]), 1)
+        ranked = shared[q][in_order][: len(discount)]
         gained[q] = (gain[ranked] * discount[: len(ranked)]).sum()
         weighted[q] = (ranked.cumsum() / np.arange(1, len(ranked) + 1))[ranked > 0].sum()
         total[q], hits[q] = ranked.sum(), (ranked > 0).sum()

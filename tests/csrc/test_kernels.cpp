@@ -1,10 +1,12 @@
 // Every kernel against a bit-by-bit count, and the threaded algorithms against one thread. Built three ways by
 // test_native_program.py: plain, with sanitizers, and with HASHZOO_SIMDE (portable intrinsics: the kernels of
 // instruction sets that this machine lacks). Prints what it checked; the first difference ends it with status 1.
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/count.h"
@@ -146,9 +148,20 @@ Results run(const Codes& query, const Codes& database, std::size_t bits, const R
     r.hits.resize(query.rows);
     rank(query, database, r.order.data(), control);
     top_k(query, database, k, r.near.data(), r.index.data(), control);
-    count(query, database, bits, relevance, 50,
+    count(query, database, bits, relevance, 50, nullptr,
           {r.all.data(), r.relevant.data(), r.precision.data(), r.hits.data()}, control);
     return r;
+}
+
+// Without the stable order: other ways, the same numbers.
+void check_histograms(const Codes& query, const Codes& database, std::size_t bits, const Relevance& relevance,
+                      const Results& expected) {
+    for (const unsigned threads : {1u, 4u}) {
+        std::vector<std::uint32_t> all(query.rows * (bits + 1)), relevant(all);
+        count(query, database, bits, relevance, 50, nullptr, {all.data(), relevant.data(), nullptr, nullptr},
+              {threads, never});
+        check(all == expected.all && relevant == expected.relevant, "counts without the stable order");
+    }
 }
 
 struct Graded {
@@ -171,7 +184,7 @@ Graded run_graded(const Codes& query, const Codes& database, std::size_t bits, c
     r.weighted.resize(query.rows);
     r.shared.resize(query.rows);
     r.hits.resize(query.rows);
-    count_graded(query, database, bits, sharing, {gain.data(), gain.size(), discount.data(), discount.size()},
+    count_graded(query, database, bits, sharing, {gain.data(), gain.size(), discount.data(), discount.size()}, nullptr,
                  {r.rows.data(), r.gain.data(), r.weighted.data(), r.shared.data(), r.hits.data()},
                  {threads, never});
     return r;
@@ -180,9 +193,11 @@ Graded run_graded(const Codes& query, const Codes& database, std::size_t bits, c
 void check_threads() {
     std::mt19937_64 random(2);
     const std::size_t queries = 69, rows = 3001;
-    for (const std::size_t bits : {64, 128, 512}) {
-        const std::size_t words = bits / 64;
-        const Words query = random_words(random, queries * words), database = random_words(random, rows * words);
+    for (const std::size_t bits : {5, 64, 128, 512}) {
+        const std::size_t words = (bits + 63) / 64;
+        Words query = random_words(random, queries * words), database = random_words(random, rows * words);
+        for (Words* codes : {&query, &database})
+            for (std::uint64_t& word : *codes) word &= bits < 64 ? (std::uint64_t{1} << bits) - 1 : ~std::uint64_t{0};
         const Codes q{query.data(), queries, words}, d{database.data(), rows, words};
         std::vector<std::int64_t> query_class(queries), row_class(rows);
         for (auto& c : query_class) c = static_cast<std::int64_t>(random() % 5);
@@ -193,6 +208,7 @@ void check_threads() {
         const Relevance* const kinds[] = {&classes, &masks};
         for (const Relevance* relevance : kinds) {
             const Results one = run(q, d, bits, *relevance, 1);
+            check_histograms(q, d, bits, *relevance, one);
             for (const unsigned threads : {2u, 4u, 64u})
                 check(run(q, d, bits, *relevance, threads) == one, std::to_string(threads) + " threads");
         }
@@ -286,6 +302,26 @@ void check_interruption() {
     std::printf("interruption and failure end the call\n");
 }
 
+// Several callers at once, each with more helpers than there are cores, again and again.
+void check_pool() {
+    std::vector<std::thread> callers;
+    std::atomic<std::size_t> done{0};
+    for (int caller = 0; caller < 4; ++caller)
+        callers.emplace_back([&done] {
+            for (int round = 0; round < 200; ++round) {
+                std::vector<int> claimed(50);
+                run_blocks(claimed.size(), {8, never}, [&](Blocks& blocks) {
+                    for (std::size_t block; blocks.next(block);) ++claimed[block];
+                });
+                check(claimed == std::vector<int>(50, 1), "a block was claimed twice, or not at all");
+                done += claimed.size();
+            }
+        });
+    for (std::thread& caller : callers) caller.join();
+    check(done == 4 * 200 * 50, "blocks are missing");
+    std::printf("the pool serves several callers\n");
+}
+
 }  // namespace
 }  // namespace hashzoo
 
@@ -297,5 +333,6 @@ int main() {
     hashzoo::check_threads();
     hashzoo::check_multi_index();
     hashzoo::check_interruption();
+    hashzoo::check_pool();
     return 0;
 }

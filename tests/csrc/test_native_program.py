@@ -1,4 +1,4 @@
-"""Builds and runs test_kernels.cpp: with portable intrinsics, and with each sanitizer."""
+"""Builds and runs test_kernels.cpp: with portable intrinsics, with each sanitizer, and for 64-bit Arm."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ pytestmark = [
 ]
 
 
-def build_and_run(folder: Path, *flags: str) -> str:
+def build_and_run(folder: Path, *flags: str, compiler: str | None = COMPILER, emulator: tuple[str, ...] = ()) -> str:
     program = folder / "test_kernels"
-    command = [str(COMPILER), "-std=c++17", "-Wall", "-Wextra", "-pthread", *flags, f"-I{CSRC}"]
+    command = [str(compiler), "-std=c++17", "-Wall", "-Wextra", "-pthread", *flags, f"-I{CSRC}"]
     built = subprocess.run(
         [*command, *map(str, SOURCES), "-o", str(program)], capture_output=True, text=True, check=False
     )
     if re.search(r"cannot find.*(lib)?(asan|ubsan|tsan)", built.stderr):
         pytest.skip("the compiler has no sanitizer library")
     assert built.returncode == 0, built.stderr
-    ran = subprocess.run([str(program)], capture_output=True, text=True, check=False, timeout=300)
+    ran = subprocess.run([*emulator, str(program)], capture_output=True, text=True, check=False, timeout=300)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
@@ -59,6 +59,18 @@ def test_with_sanitizers(tmp_path: Path, sanitizer: str) -> None:
     )
     assert "threads agree" in printed
     assert "the index agrees with the scan" in printed
+    assert "the pool serves several callers" in printed
+
+
+@pytest.mark.slow
+def test_on_emulated_arm(tmp_path: Path) -> None:
+    compiler = shutil.which("aarch64-linux-gnu-g++")
+    emulator = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
+    if compiler is None or emulator is None:
+        pytest.skip("needs aarch64-linux-gnu-g++ and qemu-aarch64 (Debian: g++-aarch64-linux-gnu, qemu-user)")
+    printed = build_and_run(tmp_path, "-O2", "-static", "-Werror", compiler=compiler, emulator=(emulator,))
+    assert "neon: rows agree" in printed
+    assert "threads agree" in printed
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="looks for x86 registers")

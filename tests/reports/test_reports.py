@@ -13,6 +13,7 @@ from hashzoo.reports.catalogue import setting_comments
 from hashzoo.reports.curves import pr_curve_png
 from hashzoo.reports.table import markdown, plain, records_csv, results_tables, run_tables
 from hashzoo.reports.wording import map_in_words, map_name
+from hashzoo.retrieval import evaluate
 
 
 def record(**changed):
@@ -203,3 +204,19 @@ def test_a_terminal_gets_a_bar(capsys, monkeypatch):
     assert captured.out == ""
     for part in ("dsh 12 bits", "epoch 1/2", "a 0.5", "2,000 images/s", "done"):
         assert part in captured.err
+
+
+@pytest.mark.parametrize(
+    ("name", "topk", "title", "words"),
+    [
+        ("pml", None, "mAP@R", "each query cut at its number of relevant rows"),
+        ("hashnet", 1, "mAP@1", "queries without a hit in the ranks that count left out"),
+        ("deephash-pytorch", None, "mAP@all", "the last rank does not count"),
+        ("fire", None, "mAP@all", "divided by the hits in the ranks that count"),
+    ],
+)
+def test_named_definitions_are_described(name: str, topk: int | None, title: str, words: str) -> None:
+    definition = evaluate([[1]], [7], [[1], [0]], [7, 7], definition=name, topk=topk).definition
+    assert map_name(definition) == title
+    assert words in map_in_words(definition)
+    assert ("the last rank" in map_in_words(definition)) == (name == "deephash-pytorch")

@@ -66,11 +66,12 @@ def test_counts_equal_the_reference(
     codes = [reference.pack(rng.integers(0, 2, (n, bits), dtype=np.int8)) for n in (queries, rows)]
     masks = [reference.pack(rng.random((n, labels)) < rng.choice([2 / labels, 0.9])) for n in (queries, rows)]
     classes = [rng.integers(-1, 3, n) for n in (queries, rows)]
+    exclude = rng.integers(-1, rows, queries) if seed % 2 else None
     discount = 1 / np.log2(np.arange(2, places + 2))
     level = np.arange(int(np.bitwise_count(masks[0]).sum(axis=1).max(initial=1)) + 1.0)
     for kind, given_labels, gain in (("masks", masks, level), ("classes", classes, np.array([0.0, 3.0]))):
         native, truth = (
-            getattr(core, f"count_graded_{kind}")(*codes, *given_labels, bits, gain, discount, threads)
+            getattr(core, f"count_graded_{kind}")(*codes, *given_labels, bits, gain, discount, threads, exclude)
             for core in (_native, reference)
         )
         for got, expected in zip(native, truth, strict=True):
@@ -118,6 +119,19 @@ def test_scikit_learn_agrees_with_ties(gain: str, topk: int | None) -> None:
     assert evaluate(topk=topk, gain=gain).ndcg == pytest.approx(truth, rel=1e-12)
 
 
+@pytest.mark.parametrize("topk", [None, 1, 30])
+def test_torchmetrics_agrees_where_nothing_ties(topk: int | None) -> None:
+    torch, metrics = pytest.importorskip("torch"), pytest.importorskip("torchmetrics.functional.retrieval")
+    places = RNG.permutation(60)
+    database = (np.arange(59) < places[:, None]).astype(np.int8)
+    shared = RNG.integers(0, 4, 60)
+    m = retrieval.evaluate_graded(
+        np.zeros((1, 59), np.int8), np.ones((1, 3)), database, np.arange(3) < shared[:, None], topk=topk
+    )
+    truth = metrics.retrieval_normalized_dcg(torch.from_numpy(-places.astype(float)), torch.from_numpy(shared), topk)
+    assert m.ndcg == pytest.approx(float(truth), rel=1e-6)
+
+
 @pytest.mark.parametrize("topk", [None, 1, 30, 500])
 def test_one_label_each_gives_the_binary_measures(topk: int | None) -> None:
     m = evaluate(query_labels=QUERY_IDS, database_labels=DATABASE_IDS, topk=topk)
@@ -155,6 +169,27 @@ def test_the_order_of_the_database_matters_to_stable_alone() -> None:
     assert m.wap_stable != shuffled.wap_stable
 
 
+@pytest.mark.parametrize("topk", [None, 30])
+def test_an_excluded_row_is_as_if_it_were_not_there(topk: int | None) -> None:
+    exclude = RNG.integers(-1, 200, 40)
+    m = evaluate(exclude=exclude, topk=topk)
+    for q, row in enumerate(exclude):
+        left = np.arange(200) != row
+        truth = evaluate(
+            query=QUERY[[q]],
+            query_labels=QUERY_SETS[[q]],
+            database=DATABASE[left],
+            database_labels=DATABASE_SETS[left],
+            topk=topk,
+        )
+        values = [m.query_ndcg[q], m.query_acg[q], m.query_wap[q]]
+        assert values == pytest.approx([truth.ndcg, truth.acg, truth.wap], rel=1e-13)
+    assert m.definition["excluded_rows"] == (exclude >= 0).sum()
+    assert evaluate(exclude=np.full(40, -1), topk=topk).to_dict() | {"definition": 0} == evaluate(
+        topk=topk
+    ).to_dict() | {"definition": 0}
+
+
 def test_the_result_says_what_it_is() -> None:
     sets = QUERY_SETS.copy()
     sets[5] = False
@@ -186,6 +221,7 @@ def test_the_result_says_what_it_is() -> None:
         ({"gain": "cubic"}, "gain: expected one of linear, exponential, got 'cubic'"),
         ({"topk": 0}, "topk: expected a whole number from 1 or None, got 0"),
         ({"topk": 2.0}, "topk: expected a whole number from 1 or None, got 2.0"),
+        ({"exclude": np.full(40, 200)}, "exclude: expected rows of the database, 0 to 199, or -1, got 200"),
         ({"threads": 0}, "threads: expected a whole number from 1, got 0"),
         ({"bits": 8}, "query: expected codes of 8 bits, got 9"),
         ({"query": retrieval.pack(QUERY), "database": retrieval.pack(DATABASE)}, "bits: packed codes do not tell"),

@@ -13,6 +13,7 @@ import pytest
 from hashzoo import retrieval
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval import backend, reference
+from hashzoo.retrieval.definitions import LEGACY, TIES
 
 RNG = np.random.default_rng(7)
 QUERY, DATABASE = RNG.standard_normal((60, 20)), RNG.standard_normal((300, 20))
@@ -136,6 +137,49 @@ def test_torch_tensors_are_read_in_place() -> None:
         evaluate(query=database.clone().requires_grad_())
 
 
+@pytest.mark.parametrize("name", ["float32", "float64", "int8", "int32", "int64", "uint8", "bool", "uint64"])
+def test_the_core_reads_the_memory_of_contiguous_tensors(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    tensor = torch.ones(6, 3, dtype=getattr(torch, name))
+    read: list[int] = []
+
+    class Core:
+        @staticmethod
+        def pack(values: np.ndarray, threads: int) -> np.ndarray:
+            read.append(values.ctypes.data)
+            return reference.pack(values)
+
+    monkeypatch.setattr("hashzoo.retrieval.codes.backend", lambda: Core)
+    if name == "uint64":
+        packed, _, _ = retrieval.codes.code_pair(tensor, tensor, None, 1)
+        read.append(packed.ctypes.data)
+    else:
+        retrieval.pack(tensor)
+    assert read == [tensor.data_ptr()]
+    if name == "int64":
+        labels = retrieval.labels.Labels.of(tensor[:, 0].contiguous(), tensor.view(-1), 1)
+        assert labels.database.ctypes.data == tensor.data_ptr()
+
+
+@pytest.mark.parametrize("name", ["float32", "int64", "bool"])
+def test_a_strided_tensor_is_copied_and_right(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    codes = torch.from_numpy(RNG.integers(0, 2, (20, 66))).to(getattr(torch, name))
+    for strided in (codes[:, ::2], codes.T, codes[::3]):
+        assert not strided.is_contiguous()
+        assert np.array_equal(retrieval.pack(strided), reference.pack(np.ascontiguousarray(strided.numpy())))
+
+
+def test_more_than_2_to_the_31_pairs_in_one_count() -> None:
+    rows = 46_341  # squared, more than 2^31; all equal, so one query is counted
+    codes, labels = np.zeros((rows, 1), np.uint64), np.zeros(rows, np.int64)
+    m = retrieval.evaluate(codes, labels, codes, labels, bits=1)
+    assert (m.map, m.map_stable, m.map_worst, m.map_best) == (1, 1, 1, 1)
+    assert m.expected_hits[-1] == rows
+    assert m.recall_at(rows) == pytest.approx(1, rel=1e-11)
+    assert m.pr_curve.precision.tolist() == [1, 1]
+
+
 def test_import_needs_numpy_alone() -> None:
     code = (
         "import sys, hashzoo.retrieval;"
@@ -172,6 +216,67 @@ def test_a_query_without_relevant_rows() -> None:
     with pytest.raises(InvalidInput, match="'skip' leaves none of the 60 queries"):
         evaluate(query_labels=np.full(60, 99), empty="skip")
     assert evaluate(query_labels=np.full(60, 99)).map == 0
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{}, {"topk": 40, "denominator": "hits"}, *({"definition": name} for name in LEGACY)],
+    ids=str,
+)
+@pytest.mark.parametrize("sets", [False, True])
+def test_an_excluded_row_is_as_if_it_were_not_there(isa: str, knobs: dict[str, Any], sets: bool) -> None:
+    ours, theirs = (QUERY_SETS, DATABASE_SETS) if sets else (QUERY_IDS, DATABASE_IDS)
+    exclude = RNG.integers(-1, 300, 60)
+    for ties in ["stable"] if "definition" in knobs else TIES:
+        m = evaluate(query_labels=ours, database_labels=theirs, exclude=exclude, ties=ties, **knobs)
+        curves = []
+        for q, row in enumerate(exclude):
+            left = np.arange(300) != row
+            alone: dict[str, Any] = {
+                "query": QUERY[[q]],
+                "query_labels": ours[[q]],
+                "database": DATABASE[left],
+                "database_labels": theirs[left],
+            }
+            if (theirs[left] & ours[q]).any() if sets else (theirs[left] == ours[q]).any():
+                truth = evaluate(**alone, ties=ties, **knobs)
+                assert m.average_precision[q] == pytest.approx(truth.map, rel=1e-13)
+                curves.append(truth.pr_curve)
+        if len(curves) == 60:
+            np.testing.assert_allclose(m.pr_curve, np.mean(curves, axis=0), rtol=1e-12)
+    assert m.definition["excluded_rows"] == (exclude >= 0).sum()
+
+
+@pytest.mark.parametrize("knobs", [{}, {"topk": 40, "denominator": "hits"}, {"exclude": np.arange(60)}], ids=str)
+@pytest.mark.parametrize("sets", [False, True])
+@pytest.mark.parametrize("bits", [4, 20])
+def test_leaving_the_stable_order_out_changes_nothing_else(knobs: dict[str, Any], sets: bool, bits: int) -> None:
+    labels = (QUERY_SETS, DATABASE_SETS) if sets else (QUERY_IDS, DATABASE_IDS)
+    twice = {
+        "query": np.tile(QUERY[:, :bits], (2, 1)),
+        "query_labels": np.concatenate([labels[0], labels[0][::-1]]),
+        "database": DATABASE[:, :bits],
+        "database_labels": labels[1],
+        **({"exclude": np.tile(knobs["exclude"], 2)} if "exclude" in knobs else knobs),
+    }
+    whole, quick = evaluate(**twice), evaluate(**twice, stable=False)
+    assert same_but_for_stable(whole, quick)
+    assert np.isnan(quick.map_stable)
+    assert "map_stable" not in quick.to_dict()
+    assert quick.definition == whole.definition
+    for given in ({"ties": "stable"}, {"definition": "fire"}):
+        with pytest.raises(InvalidInput, match="stable: this ranking takes equal distances in stable order"):
+            evaluate(**given, stable=False)
+
+
+def test_a_set_searched_with_itself() -> None:
+    m = evaluate(query=DATABASE, query_labels=DATABASE_IDS, exclude=np.arange(300))
+    with_itself = evaluate(query=DATABASE, query_labels=DATABASE_IDS)
+    assert m.map < with_itself.map
+    none = evaluate(query=DATABASE, query_labels=DATABASE_IDS, exclude=np.full(300, -1))
+    assert np.array_equal(none.average_precision, with_itself.average_precision)
+    only = retrieval.evaluate([[1]], [0], [[1]], [0], exclude=[0])
+    assert (only.map, only.definition["empty_queries"]) == (0, 1)
 
 
 @pytest.mark.parametrize("ties", ["expected", "stable", "worst", "best"])
@@ -242,6 +347,11 @@ SPARE_SET = PACKED | np.uint64(1 << 20)
         ({"ties": "random"}, "ties: expected one of expected, stable, worst, best, got 'random'"),
         ({"denominator": "all"}, "denominator: expected one of relevant, hits, got 'all'"),
         ({"empty": "nan"}, "empty: expected one of zero, skip, got 'nan'"),
+        ({"exclude": np.zeros(59, int)}, r"exclude: expected one integer per query \(60\), got int64 of shape \(59,\)"),
+        ({"exclude": np.zeros(60)}, r"exclude: expected one integer per query \(60\), got float64"),
+        ({"exclude": np.full(60, 300)}, "exclude: expected rows of the database, 0 to 299, or -1, got 300"),
+        ({"exclude": np.full(60, -2)}, "exclude: expected rows of the database, 0 to 299, or -1, got -2"),
+        ({"exclude": np.full(60, 2**64 - 1, np.uint64)}, "exclude: expected rows of the database"),
         ({"threads": 0}, "threads: expected a whole number from 1, got 0"),
         ({"threads": -2}, "threads: expected a whole number from 1, got -2"),
         ({"threads": 1.5}, "threads: expected a whole number from 1, got 1.5"),

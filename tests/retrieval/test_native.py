@@ -24,6 +24,11 @@ def random_codes(rng: np.random.Generator, rows: int, bits: int, distinct: int |
     return codes[rng.integers(0, min(distinct, rows), rows)] if distinct and rows else codes
 
 
+def random_rows(rng: np.random.Generator, queries: int, rows: int) -> np.ndarray:
+    """For `exclude`: any row, or -1."""
+    return rng.integers(-1, rows, queries)
+
+
 def assert_counts_equal(got: tuple, expected: tuple) -> None:
     for native, truth in zip(got[:2] + got[3:], expected[:2] + expected[3:], strict=True):
         assert native.dtype == truth.dtype
@@ -66,7 +71,7 @@ def test_search_equals_the_reference(
     queries=st.one_of(SIZES, st.integers(64, 80)),  # from 64 on, short codes are counted by bit planes
     rows=st.one_of(SIZES, st.integers(250, 520)),
     threads=st.integers(1, 3),
-    topk=st.integers(-1, 50),  # -1: as many places as the query has relevant rows
+    topk=st.integers(-2, 50),  # -1: as many places as the query has relevant rows; -2: all but the last
 )
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_counts_equal_the_reference(
@@ -76,18 +81,49 @@ def test_counts_equal_the_reference(
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     distinct = data.draw(st.sampled_from([None, 1, 2]))
     query, database = random_codes(rng, queries, bits), random_codes(rng, rows, bits, distinct)
+    exclude = data.draw(st.sampled_from([None, random_rows(rng, queries, rows), np.full(queries, rows - 1)]))
     classes = data.draw(st.integers(1, 6))
     labels = rng.integers(-2, classes, queries), rng.integers(-1, classes, rows)
     assert_counts_equal(
-        _native.count_classes(query, database, *labels, bits, topk, threads),
-        reference.count_classes(query, database, *labels, bits, topk),
+        _native.count_classes(query, database, *labels, bits, topk, threads, exclude),
+        reference.count_classes(query, database, *labels, bits, topk, 1, exclude),
     )
     width = data.draw(st.sampled_from([1, 70, 4096]))
     masks = [reference.pack(rng.random((n, width)) < 2 / width) for n in (queries, rows)]
     assert_counts_equal(
-        _native.count_masks(query, database, *masks, bits, topk, threads),
-        reference.count_masks(query, database, *masks, bits, topk),
+        _native.count_masks(query, database, *masks, bits, topk, threads, exclude),
+        reference.count_masks(query, database, *masks, bits, topk, 1, exclude),
     )
+
+
+@pytest.mark.parametrize("name", _native.isas())
+@given(
+    seed=st.integers(0, 2**32),
+    bits=st.one_of(st.integers(1, 20), st.integers(21, 130)),  # up to 16, tables over all codes may be cheaper
+    queries=st.one_of(SIZES, st.integers(64, 300)),
+    rows=st.one_of(SIZES, st.integers(250, 3000)),  # classes of less and of more than a slice
+    kinds=st.sampled_from([1, 2, 5, 100]),
+    threads=st.integers(1, 3),
+)
+@settings(max_examples=100, deadline=None, derandomize=True)
+def test_counts_without_the_stable_order_equal_the_reference(
+    name: str, seed: int, bits: int, queries: int, rows: int, kinds: int, threads: int
+) -> None:
+    _native.set_isa(name)
+    rng = np.random.default_rng(seed)
+    distinct = [None, 1, 70][seed % 3]
+    query, database = random_codes(rng, queries, bits, distinct), random_codes(rng, rows, bits, distinct)
+    exclude = random_rows(rng, queries, rows) if seed % 2 else None
+    classes = rng.integers(-1, kinds, queries), rng.integers(0, kinds, rows)
+    masks = [reference.pack(rng.random((n, 70)) < 0.02) for n in (queries, rows)]
+    for kind, labels in (("classes", classes), ("masks", masks)):
+        native, truth = (
+            getattr(core, f"count_{kind}")(query, database, *labels, bits, 0, threads, exclude, False)
+            for core in (_native, reference)
+        )
+        for got, expected in zip(native, truth, strict=True):
+            assert got.dtype == expected.dtype
+            assert np.array_equal(got, expected)
 
 
 @pytest.mark.parametrize("name", _native.isas())
@@ -122,13 +158,15 @@ def test_queries_counted_together_equal_queries_alone(
 
 @pytest.mark.parametrize("bits", [1, 7, 8, 12, 48, 63, 64, 65, 200])
 @pytest.mark.parametrize("topk", [100, 5000])
-def test_counts_over_many_tiles(isa: str, threads: int, bits: int, topk: int) -> None:
+@pytest.mark.parametrize("excluding", [False, True])
+def test_counts_over_many_tiles(isa: str, threads: int, bits: int, topk: int, excluding: bool) -> None:
     rng = np.random.default_rng(bits)
     query, database = random_codes(rng, 70, bits), random_codes(rng, 5000, bits)
     labels = rng.integers(0, 10, 70), rng.integers(0, 10, 5000)
+    exclude = random_rows(rng, 70, 5000) if excluding else None
     assert_counts_equal(
-        _native.count_classes(query, database, *labels, bits, topk, threads),
-        reference.count_classes(query, database, *labels, bits, topk),
+        _native.count_classes(query, database, *labels, bits, topk, threads, exclude),
+        reference.count_classes(query, database, *labels, bits, topk, 1, exclude),
     )
 
 
@@ -206,6 +244,14 @@ def test_nothing_is_converted_silently() -> None:
         _native.unpack(np.zeros((1, 1), np.uint64), 65, 1)
     with pytest.raises(ValueError, match="a bit beyond the first 3 is set"):
         _native.count_classes(*2 * [np.full((1, 1), 8, np.uint64)], *2 * [np.zeros(1, np.int64)], 3, 1, 1)
+    alone = [np.zeros((1, 1), np.uint64)] * 2 + [np.zeros(1, np.int64)] * 2
+    for rows in ([1], [-2]):
+        with pytest.raises(ValueError, match=f"exclude must be rows of the database or -1, got {rows[0]}"):
+            _native.count_classes(*alone, 3, 1, 1, np.array(rows))
+    with pytest.raises(ValueError, match=r"exclude must be \(queries,\), got \(2,\)"):
+        _native.count_classes(*alone, 3, 1, 1, np.zeros(2, np.int64))
+    with pytest.raises(TypeError):
+        _native.count_classes(*alone, 3, 1, 1, np.zeros(1, np.int32))
     with pytest.raises(ValueError, match="threads must be at least 1"):
         _native.rank(codes, codes, 0)
 
