@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from hashzoo.cli.data_options import add_reading_options, reading_options
 from hashzoo.cli.types import Commands, add_command, code_lengths, positive, seed, split_seed
 
 
@@ -22,9 +23,7 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--dataset", required=True, metavar="NAME[@PROTOCOL]", help="one of `hashzoo list datasets`")
     parser.add_argument("--bits", required=True, type=code_lengths, metavar="K[,K...]", help="code lengths, 1 to 4096")
     data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data-root", type=Path, metavar="DIR", help="where data lies (default: $HASHZOO_DATA, else data)"
-    )
+    add_reading_options(data)
     data.add_argument("--download", action="store_true", help="fetch missing data or pretrained weights")
     data.add_argument("--image-size", type=positive, metavar="N", help="resize images to N x N pixels")
     data.add_argument(
@@ -84,6 +83,7 @@ def run(arguments: argparse.Namespace) -> None:
         image_size=arguments.image_size,
         split_seed=arguments.split_seed,
         split_files=arguments.split_files,
+        **reading_options(arguments),
     )
     cells = plan(
         method,

@@ -105,13 +105,14 @@ class Dataset(ABC):
 
     Raises:
         UnknownName: no such protocol.
-        InvalidInput: `image_size` is not positive, or `split_seed` out of range.
+        InvalidInput: `image_size` is not positive, `split_seed` out of range, or an argument has no meaning here.
     """
 
     name: ClassVar[str] = ""
     protocols: ClassVar[Mapping[str, Protocol]]
     augmentation: ClassVar[Augmentation] = Augmentation()
     multi_label: ClassVar[bool | None] = False  # None: one label or several, as the files say
+    lists_paths: ClassVar[bool] = False  # whether a list names the images, so that they may lie elsewhere
     licence: ClassVar[str] = ""
     source: ClassVar[str] = ""
 
@@ -132,6 +133,10 @@ class Dataset(ABC):
             raise UnknownName(f"protocol of {self.name!r}", protocol, self.protocols)
         if image_size is not None and image_size < 1:
             raise InvalidInput(f"image size: expected a positive number of pixels, got {image_size}")
+        if image_root is not None and not self.lists_paths:
+            raise InvalidInput(f"{self.name}: no list names its images, so there is no other folder to give")
+        if empty_labels is not None and self.multi_label is False:
+            raise InvalidInput(f"{self.name}: every image has one label, so none can be empty")
         if not 0 <= split_seed < 2**64:
             raise InvalidInput(f"split seed: expected 0 to {2**64 - 1}, got {split_seed}")
         self.root = root
@@ -178,6 +183,7 @@ class Dataset(ABC):
         Raises:
             DataError: from `read`, or there are fewer than two classes, or a split is empty.
         """
+        self.notes = []
         pool = self.read()
         if len(pool.classes) < 2:
             raise DataError(f"{self.name}: expected at least two classes, got {list(pool.classes)}")
@@ -186,6 +192,8 @@ class Dataset(ABC):
         for part in PARTS:
             if len(rows[part]) == 0:
                 raise DataError(f"{self.name}@{self.protocol}: the {part} split is empty")
+        if shared := len(np.intersect1d(rows["train"], rows["query"])):
+            self.notes.append(f"{shared:,} of {len(rows['query']):,} queries are training images")
         splits = {part: Split(pool.images, r, pool.labels[r]) for part, r in rows.items()}
         protocol = self.protocols[self.protocol]
         return LoadedDataset(
@@ -203,9 +211,9 @@ class Dataset(ABC):
             images_sha256=remembered_digest(
                 pool.images, _sha256(pool.labels), lambda: _sha256(pool.images, pool.labels)
             ),
-            notes=tuple(self.notes),
             split=self._split_facts(protocol),
             exclude=_positions(rows["query"], rows["database"]) if protocol.exclude_self else None,
+            notes=tuple(self.notes),
         )
 
     def _split_facts(self, protocol: Protocol) -> dict[str, str | int | None]:

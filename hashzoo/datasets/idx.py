@@ -57,7 +57,7 @@ class IdxDataset(Dataset):
             raise DataError(f"{self.name}: expected labels below {len(self.classes)}, got {labels.max()}")
         colour = np.repeat(images[..., None], 3, axis=3)
         if self.image_size not in (None, colour.shape[1]):
-            colour = resize_images(colour, self.image_size)
+            colour = resize_images(colour, self.image_size, owner=self.name, memory=self.memory)
         colour.setflags(write=False)
         return Pool(colour, labels.astype(np.int64), self.classes, tests)
 

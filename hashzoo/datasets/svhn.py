@@ -55,7 +55,7 @@ class Svhn(Dataset):
         parts = [_read(folder / name) for name in _FILES]
         images, labels = (np.concatenate([part[kind] for part in parts]) for kind in (0, 1))
         if self.image_size not in (None, 32):
-            images = resize_images(images, self.image_size)
+            images = resize_images(images, self.image_size, owner=self.name, memory=self.memory)
         images.setflags(write=False)
         return Pool(images, labels, tuple("0123456789"), tests=len(parts[1][1]))
 

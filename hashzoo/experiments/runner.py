@@ -132,6 +132,8 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
             what to do with it; nothing has run by then.
         HashzooError: from a cell; those before it are finished and stored.
     """
+    for note in data.notes:
+        reporter.note(f"{data.title}: {note}")
     folders = [_checked_folder(cell, data, options) for cell in cells]
     return [_run(cell, data, folder, options, reporter) for cell, folder in zip(cells, folders, strict=True)]
 
@@ -264,6 +266,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "split_sha256": data.split_sha256,
         "split": dict(data.split),
         "images_sha256": data.images_sha256,
+        "data_notes": list(data.notes),
         "bits": cell.bits,
         "seed": cell.seed,
         "precision": cell.precision,

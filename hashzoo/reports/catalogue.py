@@ -113,7 +113,7 @@ def _page(cls: type) -> str:
     elif issubclass(cls, Dataset):
         lines += _facts(
             ("kind", f"dataset, {_origin(cls)}"),
-            ("labels", f"{'several' if cls.multi_label else 'one'} an image"),
+            ("labels", f"{labels_held(cls.multi_label)} an image"),
             (
                 "augmentation",
                 f"shifts up to {cls.augmentation.shift} pixels, {'' if cls.augmentation.mirror else 'not '}mirrored",
@@ -182,6 +182,10 @@ def _label_kinds(multi_label: bool) -> str:
     return "one or several" if multi_label else "one"
 
 
+def labels_held(multi_label: bool | None) -> str:
+    return "one or several" if multi_label is None else "several" if multi_label else "one"
+
+
 def _origin(cls: type) -> str:
     ((name, version),) = owner_of(cls).items()
     return "built in" if name == "hashzoo" else f"{name} {version}"
@@ -194,6 +198,6 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[Any], tuple[str, ...]]]] = 
     ),
     "datasets": (
         ("protocols", "labels"),
-        lambda cls: (", ".join(cls.protocols), "several" if cls.multi_label else "one"),
+        lambda cls: (", ".join(cls.protocols), labels_held(cls.multi_label)),
     ),
 }

@@ -10,6 +10,7 @@ import numpy as np
 from hashzoo.datasets.base import DATASETS, Dataset, LoadedDataset, Protocol
 from hashzoo.datasets.splits import PARTS
 from hashzoo.errors import DataError
+from hashzoo.reports.catalogue import labels_held
 from hashzoo.reports.table import Table, plain
 
 _CLASSES = 100  # more are not listed one by one
@@ -38,7 +39,7 @@ def page(words: str, root: Path | None, split_seed: int) -> str:
         ("rule", protocol.rule.text if protocol.rule else "its own"),
         *(zip(PARTS, (f"{size} images" for size in _sizes(protocol)), strict=True) if protocol.sizes else ()),
         ("measured by", f"mAP@{protocol.topk or 'all'} unless --topk says otherwise"),
-        ("labels", "several an image" if dataset.multi_label else "one an image"),
+        ("labels", f"{labels_held(dataset.multi_label)} an image"),
         ("licence", dataset.licence or "not stated"),
         ("source", dataset.source or "your own"),
     ]

@@ -58,19 +58,20 @@ def _check_loaded(examination: Examination, cls: type[Dataset], loaded: LoadedDa
                 low >= 0 and high < len(split.images), f"{where} {part}: rows {low}..{high} of {len(split.images)}"
             )
         with examination.rule("labels"):
-            _check_labels(examination, cls, split, len(loaded.classes), f"{where} {part}")
+            several = loaded.multi_label if cls.multi_label is None else cls.multi_label
+            _check_labels(examination, several, split, len(loaded.classes), f"{where} {part}")
     with examination.rule("splits"):
         shared = len(np.intersect1d(loaded.train.rows, loaded.query.rows))
         examination.need(shared == 0, f"{where}: {shared} queries are training images")
 
 
-def _check_labels(examination: Examination, cls: type[Dataset], split: Split, classes: int, where: str) -> None:
+def _check_labels(examination: Examination, multi_label: bool, split: Split, classes: int, where: str) -> None:
     labels = split.labels
-    shape, dtype = ((len(split), classes), np.uint8) if cls.multi_label else ((len(split),), np.int64)
+    shape, dtype = ((len(split), classes), np.uint8) if multi_label else ((len(split),), np.int64)
     examination.need(
         labels.shape == shape and labels.dtype == dtype,
         f"{where}: {labels.shape} {labels.dtype}, expected {shape} {np.dtype(dtype)}",
     )
-    most = 1 if cls.multi_label else classes - 1
+    most = 1 if multi_label else classes - 1
     low, high = int(labels.min()), int(labels.max())
     examination.need(low >= 0 and high <= most, f"{where}: values {low}..{high}, expected 0..{most}")
