@@ -10,7 +10,7 @@
 
 namespace hashzoo::cuda {
 
-constexpr unsigned kSegmentRows = 16384;  // a multiple of kTileRows; 16 bits count them
+constexpr unsigned kSegmentRows = 4096;  // a multiple of kTileRows; 16 bits count them
 constexpr unsigned kMostWarps = 8;        // of a block, one query each
 
 // As topk:

@@ -79,7 +79,7 @@ public:
             launch(start_segments, divide_up(queries * bins_, kThreads), kThreads, 0, stream_, counts_.data(),
                    work.queries, work.segments, bins_, place_.data(), hit_.data(), start_place_.data(),
                    start_hit_.data());
-            const unsigned warps = warps_of_block(2);
+            const unsigned warps = warps_of_block(work, 2);
             launch(rank_segments<relevance, Output>, blocks(work, warps), warps * kWarp, shared(warps, 2),
                    stream_, work, start_place_.data(), start_hit_.data(), last_.data(), near_.data(), output);
             chunk_done(work.segments);
@@ -120,7 +120,7 @@ private:
 
     template <Relevance relevance>
     void count_chunk(const Work& work) {
-        const unsigned warps = warps_of_block(1);
+        const unsigned warps = warps_of_block(work, 1);
         launch(count_segments<relevance>, blocks(work, warps), warps * kWarp, shared(warps, 1), stream_, work,
                counts_.data());
     }
@@ -129,10 +129,10 @@ private:
         return kTileBytes + std::size_t{warps} * counters * bins_ * sizeof(std::uint32_t);
     }
 
-    // As many as leave each its counters in shared memory: one query of 4096 bits always fits.
-    unsigned warps_of_block(unsigned counters) const {
+    // A query each, as many as have room for their counters in shared memory: one of 4096 bits always has.
+    unsigned warps_of_block(const Work& work, unsigned counters) const {
         const std::size_t of_warp = shared(1, counters) - kTileBytes;
-        return static_cast<unsigned>(std::clamp<std::size_t>((kSharedBytes - kTileBytes) / of_warp, 1, kMostWarps));
+        return static_cast<unsigned>(std::clamp<std::size_t>((kSharedBytes - kTileBytes) / of_warp, 1, std::min(kMostWarps, work.queries)));
     }
 
     static std::size_t blocks(const Work& work, unsigned warps) { return divide_up(work.queries, warps) * work.segments; }
