@@ -5,6 +5,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "cuda/ranking.h"
+
 #ifdef __CUDACC__
 #include <cuda_runtime.h>
 #define HASHZOO_SHARED_MEMORY(name) extern __shared__ __align__(16) unsigned char name[]
@@ -13,10 +15,6 @@
 #endif
 
 namespace hashzoo::cuda {
-
-struct OutOfMemory : std::runtime_error {
-    using std::runtime_error::runtime_error;
-};
 
 inline void check(cudaError_t error) {
     if (error == cudaSuccess) return;

@@ -5,7 +5,6 @@
 
 #include "cuda/kernels.cuh"
 #include "cuda/memory.cuh"
-#include "cuda/ranking.h"
 
 namespace hashzoo::cuda {
 

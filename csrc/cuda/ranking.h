@@ -2,10 +2,15 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <stdexcept>
+
+#include "core/parallel.h"
 
 namespace hashzoo::cuda {
 
-struct Interrupted {};  // thrown once the device has stopped
+struct OutOfMemory : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
 
 // One word a row is a class id, several are a label mask: `masks` tells which.
 struct Request {
@@ -21,7 +26,7 @@ struct Request {
     int device;
     void* stream;
     std::size_t chunk_rows;  // of the database on the device at a time; 0: as many as fit
-    bool (*interrupted)();   // asked now and then, on the calling thread
+    bool (*interrupted)();   // asked now and then, on the calling thread; ends the call with hashzoo::Interrupted
 };
 
 int device_count();  // 0 where there is no driver

@@ -278,7 +278,7 @@ void run_edges() {
         std::int32_t distance[3];
         std::int64_t index[3];
         hashzoo::cuda::top_k(stopped.request, 1, distance, index);
-    } catch (const hashzoo::cuda::Interrupted&) {
+    } catch (const hashzoo::Interrupted&) {
         interrupted = true;
     }
     require(interrupted, "an interrupt is not noticed");
