@@ -78,7 +78,9 @@ def compile_cuda(folder):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise CompileError(f"nvcc failed: {' '.join((done.stderr or done.stdout).split())}")
-    plan = subprocess.run([nvcc, "--dryrun", "csrc/cuda/ranking.cu"], capture_output=True, text=True, check=False).stderr
+    plan = subprocess.run(
+        [nvcc, "--dryrun", "csrc/cuda/ranking.cu"], capture_output=True, text=True, check=False
+    ).stderr
     top = next((line.partition("TOP=")[2].strip() for line in plan.splitlines() if "TOP=" in line), "")
     for part in ("lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib"):
         library = Path(top, part, "libcudart_static.a")
@@ -89,7 +91,11 @@ def compile_cuda(folder):
 
 def remove_stale_cuda_module(command):
     """One that an earlier build left would be installed with this one, and survive HASHZOO_CUDA=0."""
-    folders = [Path(command.build_lib, "hashzoo"), Path("hashzoo")] if command.inplace else [Path(command.build_lib, "hashzoo")]
+    folders = (
+        [Path(command.build_lib, "hashzoo"), Path("hashzoo")]
+        if command.inplace
+        else [Path(command.build_lib, "hashzoo")]
+    )
     for folder in folders:
         for stale in folder.glob("_native_cuda.*"):
             if stale.suffix in (".so", ".pyd"):

@@ -1,5 +1,6 @@
 #include "cuda_on_cpu.h"
 
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
@@ -22,8 +23,30 @@ constexpr std::size_t kStackBytes = 64 << 10;
 
 enum class State { ready, at_barrier, at_operation, done };
 
+#ifdef __SANITIZE_ADDRESS__
+// The address sanitizer knows swapcontext, which asks the kernel each time.
+struct Context {
+    ucontext_t saved;
+
+    void go_to(Context& other) { swapcontext(&saved, &other.saved); }
+};
+#else
+struct Context {
+    ucontext_t saved;  // of a fibre that has not begun
+    jmp_buf point;
+    bool begun = true;
+
+    void go_to(Context& other) {
+        if (_setjmp(point) != 0) return;
+        if (other.begun) _longjmp(other.point, 1);
+        other.begun = true;
+        setcontext(&other.saved);
+    }
+};
+#endif
+
 struct Fibre {
-    ucontext_t context;
+    Context context;
     std::unique_ptr<char[]> stack{new char[kStackBytes]};
     State state = State::ready;
     Operation operation = Operation::sync;
@@ -35,7 +58,7 @@ Order order = Order::rising;
 std::mt19937 chance;
 
 std::vector<std::unique_ptr<Fibre>> fibres;  // kept from block to block
-ucontext_t scheduler;
+Context scheduler;
 int running = -1;  // fibre
 unsigned threads_of_block = 0;
 const std::function<void()>* body = nullptr;
@@ -52,20 +75,35 @@ void garbage(unsigned char* memory, std::size_t bytes) {
 
 void enter() {
     (*body)();
-    fibres[static_cast<std::size_t>(running)]->state = State::done;
+    Fibre& self = *fibres[static_cast<std::size_t>(running)];
+    self.state = State::done;
+    self.context.go_to(scheduler);
 }
 
 void wait(State state) {
     Fibre& self = *fibres[static_cast<std::size_t>(running)];
     self.state = state;
-    swapcontext(&self.context, &scheduler);
+    self.context.go_to(scheduler);
 }
 
 void resume(unsigned thread) {
     running = static_cast<int>(thread);
     threadIdx = {thread, 0, 0};
-    swapcontext(&scheduler, &fibres[thread]->context);
+    scheduler.go_to(fibres[thread]->context);
     running = -1;
+}
+
+void prepare(Fibre& fibre) {
+    ucontext_t& context = fibre.context.saved;
+    getcontext(&context);
+    context.uc_stack.ss_sp = fibre.stack.get();
+    context.uc_stack.ss_size = kStackBytes;
+    context.uc_link = nullptr;
+    makecontext(&context, enter, 0);
+#ifndef __SANITIZE_ADDRESS__
+    fibre.context.begun = false;
+#endif
+    fibre.state = State::ready;
 }
 
 std::uint64_t result(unsigned first, unsigned lane) {
@@ -129,15 +167,7 @@ bool advance(unsigned warp) {
 
 void run_block() {
     const unsigned warps = threads_of_block / kLanes;
-    for (unsigned i = 0; i < threads_of_block; ++i) {
-        Fibre& fibre = *fibres[i];
-        fibre.state = State::ready;
-        getcontext(&fibre.context);
-        fibre.context.uc_stack.ss_sp = fibre.stack.get();
-        fibre.context.uc_stack.ss_size = kStackBytes;
-        fibre.context.uc_link = &scheduler;
-        makecontext(&fibre.context, enter, 0);
-    }
+    for (unsigned i = 0; i < threads_of_block; ++i) prepare(*fibres[i]);
     std::vector<unsigned> turn(warps);
     std::iota(turn.begin(), turn.end(), 0u);
     if (order == Order::falling) std::reverse(turn.begin(), turn.end());

@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 CSRC = ROOT / "csrc"
 COMPILER = shutil.which(os.environ.get("CXX", "c++"))
-FLAGS = ("-std=c++17", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-g", "-pthread", f"-I{HERE}")
+FLAGS = ("-std=c++17", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-g", "-U_FORTIFY_SOURCE", "-pthread", f"-I{HERE}")
 RUNTIME = (HERE / "cuda_on_cpu.cpp", HERE / "races.cpp")
 SANITIZERS = ("-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
