@@ -147,7 +147,7 @@ def test_a_flag_and_a_setting_of_one_name_clash():
         ("momentum", "1", "0 up to 1, without 1"),
         ("beta2", "1", "0 up to 1, without 1"),
         ("weight_decay", "-0.1", "0 or more"),
-        ("sampler", "random", "one of class_aware, shuffled"),
+        ("sampler", "random", "one of class_aware, shuffled, label_balanced"),
         ("optimizer", "adam", "one of sgd, adamw"),
         ("schedule", "linear", "one of one_cycle, step, cosine"),
     ],

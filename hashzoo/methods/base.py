@@ -101,7 +101,7 @@ class DeepMethod(Method):
         input_size: int | None = None  # side in pixels to which images are resized
         epochs: int = 10  # passes over the training images
         batch_size: int = 50  # images a step
-        sampler: Literal["class_aware", "shuffled"] = "class_aware"  # several labels an image: always shuffled
+        sampler: Literal["class_aware", "shuffled", "label_balanced"] = "class_aware"  # several labels: as shuffled
         classes_per_batch: int = 10  # of the class-aware sampler, the same number of images each
         augment: bool = True  # what the dataset declares: shifts, mirroring
         optimizer: Literal["sgd", "adamw"] = "adamw"  # stochastic gradient descent with momentum, or AdamW
@@ -169,6 +169,14 @@ class DeepMethod(Method):
     def batches(self, labels: Tensor, generator: torch.Generator) -> Tensor | None:
         """Positions (steps, B) of one epoch's training images; None leaves it to the `sampler` setting."""
         return None
+
+    def sampler_in_effect(self) -> str:
+        """Who makes the batches: "own", or the `sampler` setting; "shuffled" if that needs one class an image."""
+        if type(self).batches is not DeepMethod.batches:
+            return "own"
+        if self.config.sampler == "class_aware" and self.task.multi_label:
+            return "shuffled"
+        return str(self.config.sampler)
 
     def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Called once; the trainer multiplies each group's lr by the schedule."""

@@ -46,7 +46,7 @@ class DPSH(DeepMethod):
     @dataclass(frozen=True)
     class Config(DeepMethod.Config):
         eta: float = 10.0  # weight of the quantization term; both terms are divided by batch size x training images
-        sampler: Literal["class_aware", "shuffled"] = "shuffled"
+        sampler: Literal["class_aware", "shuffled", "label_balanced"] = "shuffled"
 
     def on_train_start(self, labels: Tensor) -> None:
         self.extra["memory"] = OutputMemory(labels, self.bits)

@@ -15,6 +15,7 @@ from hashzoo.errors import CheckpointError, HashzooError, InvalidSetting
 from hashzoo.methods.base import DeepMethod, Task
 from hashzoo.methods.dpsh import DPSH
 from hashzoo.methods.dsh import DSH
+from hashzoo.training import trainer
 from hashzoo.training.checkpoint import Checkpoint
 from hashzoo.training.trainer import TrainOptions, train
 
@@ -309,6 +310,41 @@ def test_several_labels_an_image_are_shuffled_whatever_the_sampler(split):
     encoder, seconds = train(method, multi, SHIFTED, TrainOptions())
     assert np.isfinite(encoder.relaxed(split.images)).all()
     assert seconds > 0
+
+
+def test_labels_are_balanced_when_asked_for(split, monkeypatch):
+    labels = np.eye(5, dtype=np.uint8)[np.where(np.arange(60) < 56, 0, 1)]
+    drawn = []
+
+    class Watched(DSH):
+        def loss(self, codes, batch):
+            drawn.append(batch.labels.sum(0).tolist())
+            return super().loss(codes, batch)
+
+    method = Watched(12, Task(5, 60, (16, 16), multi_label=True), settings(DSH, epochs=1, sampler="label_balanced"))
+    assert method.sampler_in_effect() == "label_balanced"
+    train(method, Split(split.images, split.rows, labels), SHIFTED, TrainOptions())
+    assert drawn == [[6, 6, 0, 0, 0]] * STEPS
+
+
+def test_the_sampler_in_effect():
+    several, one = Task(5, 60, (16, 16), multi_label=True), Task(5, 60, (16, 16))
+    assert DSH(12, one, settings(DSH, sampler="class_aware")).sampler_in_effect() == "class_aware"
+    assert DSH(12, several, settings(DSH, sampler="class_aware")).sampler_in_effect() == "shuffled"
+
+    class Own(DSH):
+        def batches(self, labels, generator):
+            return torch.arange(10)[None]
+
+    assert Own(12, one, settings(DSH)).sampler_in_effect() == "own"
+
+
+def test_pixels_are_measured_in_blocks(split, monkeypatch):
+    whole, _ = train(build(DSH, split, epochs=1), split, SHIFTED, TrainOptions())
+    monkeypatch.setattr(trainer, "_MEASURED", 7)
+    blocks, _ = train(build(DSH, split, epochs=1), split, SHIFTED, TrainOptions())
+    assert torch.equal(whole.preprocess.mean, blocks.preprocess.mean)
+    assert torch.equal(whole.preprocess.std, blocks.preprocess.std)
 
 
 def test_bf16_trains_and_encodes_in_fp32(split):
