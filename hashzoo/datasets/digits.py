@@ -9,6 +9,7 @@ import numpy as np
 
 from hashzoo.datasets.base import DATASETS, Augmentation, Dataset, Pool, Protocol
 from hashzoo.datasets.images import resize_images
+from hashzoo.datasets.splits import Labelled
 
 QUERIES = 360
 _SALT = "hashzoo digits standard"
@@ -24,7 +25,12 @@ class Digits(Dataset):
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998 (its test part).
     """
 
-    protocols: ClassVar = {"standard": Protocol("360 fixed, stratified images ask; the other 1,437 answer and train")}
+    protocols: ClassVar = {
+        "standard": Protocol(
+            "360 fixed, stratified images ask; the other 1,437 answer and train", sizes=(1_437, QUERIES, 1_437)
+        )
+    }
+    classes = tuple("0123456789")
     augmentation = Augmentation(shift=_SCALE // 2, mirror=False)  # digits are centred: a whole pixel is far
     licence = "CC BY 4.0"
     source = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
@@ -40,9 +46,9 @@ class Digits(Dataset):
         if self.image_size not in (None, images.shape[1]):
             images = resize_images(images, self.image_size)
         images.setflags(write=False)
-        return Pool(images, raw.target.astype(np.int64), tuple("0123456789"))
+        return Pool(images, raw.target.astype(np.int64), self.classes)
 
-    def divide(self, pool: Pool) -> dict[str, np.ndarray]:
+    def divide(self, pool: Labelled) -> dict[str, np.ndarray]:
         """The queries are those of `draw_stratified`; all other rows train and answer."""
         query = draw_stratified(pool.labels, QUERIES, _SALT)
         rest = np.setdiff1d(np.arange(len(pool.labels)), query)

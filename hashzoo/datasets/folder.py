@@ -8,6 +8,7 @@ import numpy as np
 
 from hashzoo.datasets.base import DATASETS, Dataset, Pool, Protocol
 from hashzoo.datasets.images import data_root, find_classes, load_images, some, subfolders
+from hashzoo.datasets.splits import Labelled
 from hashzoo.errors import DataError
 
 _QUERY = ("query", "test", "val")
@@ -61,7 +62,7 @@ class Folder(Dataset):
         pixels = load_images(root, names, owner="folder", image_size=self.image_size)
         return Pool(pixels, np.array(labels, np.int64), tuple(classes))
 
-    def divide(self, pool: Pool) -> dict[str, np.ndarray]:
+    def divide(self, pool: Labelled) -> dict[str, np.ndarray]:
         """Each part is its folder; `database` is `train` where it has none."""
         ends = np.cumsum(list(self._sizes.values()))
         parts = dict(zip(self._sizes, np.split(np.arange(len(pool.labels)), ends[:-1]), strict=True))

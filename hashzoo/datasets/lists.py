@@ -8,7 +8,7 @@ The labels are the whole numbers at the end of a line, so a path may contain spa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -33,10 +33,6 @@ class Listing:
 
     def __len__(self) -> int:
         return len(self.names)
-
-    def take(self, rows: np.ndarray) -> Listing:
-        """The listing of some rows, (M,) int64."""
-        return Listing([self.names[row] for row in rows], self.labels[rows])
 
 
 def read_list(file: Path, *, owner: str, prefix: str = "") -> Listing:
@@ -103,28 +99,46 @@ def class_names(listings: Iterable[Listing], named: tuple[str, ...] | None, *, o
     return named or tuple(map(str, range(highest + 1)))
 
 
-def settle_empty_labels(listing: Listing, how: EmptyLabels, *, owner: str) -> tuple[Listing, int]:
-    """What to do with images that show none of the labels: they are relevant to no query.
+def join_listings(parts: Mapping[str, Listing], *, owner: str) -> tuple[Listing, dict[str, np.ndarray]]:
+    """The images of all parts, each once, in the order in which they come first.
 
     Returns:
-        The listing, without such images if `how` is "drop", and how many there were.
+        The joint listing, and the rows of it, (M,) int64, that make up each part.
+
+    Raises:
+        DataError: an image has other labels in one part than in another; names the first five and counts all.
+    """
+    place: dict[str, int] = {}
+    rows = {part: np.array([place.setdefault(n, len(place)) for n in x.names], np.int64) for part, x in parts.items()}
+    first = next(iter(parts.values())).labels
+    labels = np.zeros((len(place), *first.shape[1:]), first.dtype)
+    for part, listing in reversed(list(parts.items())):
+        labels[rows[part]] = listing.labels
+    for part, listing in parts.items():
+        same = (labels[rows[part]] == listing.labels).reshape(len(listing), -1).all(axis=1)
+        if odd := [listing.names[int(row)] for row in np.flatnonzero(~same)]:
+            raise DataError(f"{owner}: {count(len(odd), 'image')} with other labels in {part} than before: {some(odd)}")
+    return Listing(list(place), labels), rows
+
+
+def settle_empty_labels(listing: Listing, how: EmptyLabels, *, owner: str) -> tuple[np.ndarray, int]:
+    """What to do with images that show none of several labels: they are relevant to no query.
+
+    Returns:
+        The rows that stay, (M,) int64: all, or those with a label if `how` is "drop"; and how many have none.
 
     Raises:
         DataError: there are some and `how` is "refuse"; names the first five and counts all.
     """
-    if listing.labels.ndim == 1:
-        return listing, 0
-    empty = np.flatnonzero(~listing.labels.any(axis=1))
-    number = len(empty)
-    if number and how == "refuse":
-        shown = some(listing.take(empty).names)
+    full = listing.labels.any(axis=1) if listing.labels.ndim == 2 else np.ones(len(listing), bool)
+    empty = len(listing) - int(np.count_nonzero(full))
+    if empty and how == "refuse":
+        shown = some([listing.names[int(row)] for row in np.flatnonzero(~full)])
         raise DataError(
-            f"{owner}: {count(number, 'image')} of {len(listing):,} without a label: {shown}; "
+            f"{owner}: {empty:,} of {count(len(listing), 'image')} without a label: {shown}; "
             "--empty-labels keep or --empty-labels drop says what to do with them"
         )
-    if number and how == "drop":
-        return listing.take(np.setdiff1d(np.arange(len(listing)), empty)), number
-    return listing, number
+    return np.flatnonzero(full) if how == "drop" else np.arange(len(listing)), empty
 
 
 def read_lines(file: Path, *, owner: str) -> Iterator[tuple[int, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from hashzoo.reports.wording import map_in_words, map_name
 
 Record = Mapping[str, Any]
 
+_WORD = re.compile("[a-z]{3}")
 _SEPARATELY = "bits"  # the part of a metric's definition that may differ within a table: it is the column
 _CSV_METRICS = (
     "map",
@@ -239,7 +241,8 @@ def _machine(record: Record) -> str:
 
 
 def _numeric(table: Table, column: int) -> bool:
-    return all(row[column][:1] in ("", "[") or row[column][:1].isdigit() for row in table.rows)
+    cells = [row[column] for row in table.rows]
+    return all(cell[:1] in ("", "[") or cell[:1].isdigit() for cell in cells) and not any(map(_WORD.search, cells))
 
 
 def _plain(table: Table) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hashzoo.datasets.lists import (
     Listing,
     class_names,
+    join_listings,
     read_class_names,
     read_list,
     read_parallel_lists,
@@ -147,10 +148,22 @@ def test_images_without_a_label():
     labels = np.zeros((8, 3), np.uint8)
     labels[2, 1] = 1
     listing = Listing([f"{i}.jpg" for i in range(8)], labels)
-    assert settle_empty_labels(listing, "keep", owner="test") == (listing, 7)
-    dropped, number = settle_empty_labels(listing, "drop", owner="test")
-    assert (dropped.names, dropped.labels.tolist(), number) == (["2.jpg"], [[0, 1, 0]], 7)
-    with pytest.raises(DataError, match=r"7 images of 8 without a label: 0\.jpg, .*5\.jpg and 2 more; --empty-labels"):
+    rows, number = settle_empty_labels(listing, "keep", owner="test")
+    assert (rows.tolist(), number) == (list(range(8)), 7)
+    rows, number = settle_empty_labels(listing, "drop", owner="test")
+    assert (rows.tolist(), number) == ([2], 7)
+    with pytest.raises(DataError, match=r"7 of 8 images without a label: 0\.jpg, .*5\.jpg and 2 more; --empty-labels"):
         settle_empty_labels(listing, "refuse", owner="test")
-    ids = Listing(["a"], np.array([0]))
-    assert settle_empty_labels(ids, "refuse", owner="test") == (ids, 0)
+    rows, number = settle_empty_labels(Listing(["a"], np.array([0])), "refuse", owner="test")
+    assert (rows.tolist(), number) == ([0], 0)
+
+
+def test_parts_are_joined_with_each_image_once():
+    train = Listing(["b", "a"], np.array([1, 0]))
+    database = Listing(["c", "b"], np.array([2, 1]))
+    joined, rows = join_listings({"train": train, "database": database}, owner="test")
+    assert (joined.names, joined.labels.tolist()) == (["b", "a", "c"], [1, 0, 2])
+    assert {part: r.tolist() for part, r in rows.items()} == {"train": [0, 1], "database": [2, 0]}
+    odd = Listing([*"abcdefg"], np.arange(7) + 7)
+    with pytest.raises(DataError, match=r"test: 2 images with other labels in query than before: a, b$"):
+        join_listings({"train": train, "query": odd}, owner="test")
