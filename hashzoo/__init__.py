@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hashzoo.methods.encoder import Encoder, load_encoder
 
 __version__ = "0.1.0"
+PLUGIN_API = 1  # changes when a plugin that works may stop working: docs/plugins.md
 
 _HOMES = {
     "hashzoo.backbones.base": ("BACKBONES", "Backbone"),
@@ -37,6 +38,7 @@ __all__ = [
     "EVALUATORS",
     "LOSSES",
     "METHODS",
+    "PLUGIN_API",
     "Augmentation",
     "Backbone",
     "Batch",

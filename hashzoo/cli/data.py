@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hashzoo.cli import data_import
 from hashzoo.cli.types import Commands, add_command, split_seed
 
 if TYPE_CHECKING:
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 def add_to(commands: Commands) -> None:
     parser = add_command(
-        commands, "data", "show datasets and their protocols, and check files", "hashzoo data show cifar10@59k", None
+        commands,
+        "data",
+        "show datasets and protocols, check files, import your own",
+        "hashzoo data show cifar10@59k",
+        None,
     )
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     showing = add_command(
@@ -30,6 +35,7 @@ def add_to(commands: Commands) -> None:
         verify,
     )
     verifying.add_argument("name", metavar="NAME[@PROTOCOL]", help="one of `hashzoo list datasets`")
+    data_import.add_to(actions)
     for action in (showing, verifying):
         action.add_argument("--data-root", type=Path, metavar="DIR", help="default: $HASHZOO_DATA, else data")
         action.add_argument("--split-seed", type=split_seed, default=0, metavar="N", help="default: 0")

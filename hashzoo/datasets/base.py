@@ -14,7 +14,7 @@ import numpy as np
 from hashzoo.datasets.lists import EmptyLabels
 from hashzoo.datasets.pixel_cache import remembered_digest
 from hashzoo.datasets.split_lists import read_split_lists
-from hashzoo.datasets.splits import PARTS, Labelled, Rows, Rule
+from hashzoo.datasets.splits import PARTS, Rows, Rule
 from hashzoo.errors import DataError, InvalidInput, UnknownName
 from hashzoo.registry import Registry
 
@@ -47,6 +47,13 @@ class Pool:
     classes: tuple[str, ...]  # C names
     tests: int = 0  # rows at the end that the original calls its test part
     names: tuple[str, ...] = ()  # of each row, where images are files: a path relative to the root
+
+    @classmethod
+    def without_images(
+        cls, labels: np.ndarray, classes: tuple[str, ...], tests: int = 0, names: tuple[str, ...] = ()
+    ) -> Pool:
+        """A pool to be divided and counted alone: its images are (N, 0, 0, 3)."""
+        return cls(np.empty((len(labels), 0, 0, 3), np.uint8), labels, classes, tests, names)
 
 
 @dataclass(frozen=True)
@@ -106,13 +113,14 @@ class Dataset(ABC):
 
     Raises:
         UnknownName: no such protocol.
-        InvalidInput: `image_size` is not positive, or `split_seed` out of range or without a use.
+        InvalidInput: `image_size` is not positive, `split_seed` out of range, or an argument has no meaning here.
     """
 
     name: ClassVar[str] = ""
     protocols: ClassVar[Mapping[str, Protocol]]
     augmentation: ClassVar[Augmentation] = Augmentation()
     multi_label: ClassVar[bool | None] = False  # None: one label or several, as the files say
+    lists_paths: ClassVar[bool] = False  # whether a list names the images, so that they may lie elsewhere
     licence: ClassVar[str] = ""
     source: ClassVar[str] = ""
 
@@ -133,6 +141,10 @@ class Dataset(ABC):
             raise UnknownName(f"protocol of {self.name!r}", protocol, self.protocols)
         if image_size is not None and image_size < 1:
             raise InvalidInput(f"image size: expected a positive number of pixels, got {image_size}")
+        if image_root is not None and not self.lists_paths:
+            raise InvalidInput(f"{self.name}: no list names its images, so there is no other folder to give")
+        if empty_labels is not None and self.multi_label is False:
+            raise InvalidInput(f"{self.name}: every image has one label, so none can be empty")
         if not 0 <= split_seed < 2**64:
             raise InvalidInput(f"split seed: expected 0 to {2**64 - 1}, got {split_seed}")
         self.root = root
@@ -173,23 +185,23 @@ class Dataset(ABC):
             DataError: files are missing, incomplete or unreadable; the message names them.
         """
 
-    def index(self) -> Labelled:
-        """What dividing needs to know; override it where that can be had without decoding images.
+    def index(self) -> Pool:
+        """The pool; `without_images` where labels can be had without decoding them.
 
         Raises:
             DataError: as `read`.
         """
         return self.read()
 
-    def check(self) -> Labelled:
-        """The index, after a look at every file; override it where `index` does not look.
+    def verify(self) -> Pool:
+        """As `index`, after a look at every file; override it where `read` does not look for all that can be wrong.
 
         Raises:
             DataError: files are missing or damaged; names the first five, counts all and says where to get them.
         """
-        return self.index()
+        return self.read()
 
-    def divide(self, pool: Labelled) -> Rows:
+    def divide(self, pool: Pool) -> Rows:
         """Row numbers of `train`, `query` and `database` under `self.protocol`, each (M,) int64.
 
         Raises:
@@ -203,7 +215,7 @@ class Dataset(ABC):
         except DataError as reason:
             raise DataError(f"{self.name}@{self.protocol}: {reason}") from None
 
-    def rows(self, pool: Labelled) -> Rows:
+    def rows(self, pool: Pool) -> Rows:
         """The rows of each part as list files have them, or else as `divide` does.
 
         Raises:
@@ -222,10 +234,13 @@ class Dataset(ABC):
         Raises:
             DataError: from `read` or `rows`, or there are fewer than two classes.
         """
+        self.notes = []
         pool = self.read()
         if len(pool.classes) < 2:
             raise DataError(f"{self.name}: expected at least two classes, got {list(pool.classes)}")
         rows = self.rows(pool)
+        if shared := len(np.intersect1d(rows["train"], rows["query"])):
+            self.notes.append(f"{shared:,} of {len(rows['query']):,} queries are training images")
         splits = {part: Split(pool.images, r, pool.labels[r]) for part, r in rows.items()}
         protocol = self.protocols[self.protocol]
         return LoadedDataset(
@@ -243,9 +258,9 @@ class Dataset(ABC):
             images_sha256=remembered_digest(
                 pool.images, _sha256(pool.labels), lambda: _sha256(pool.images, pool.labels)
             ),
-            notes=tuple(self.notes),
             split=self._split_facts(protocol),
             exclude=_positions(rows["query"], rows["database"]) if protocol.exclude_self else None,
+            notes=tuple(self.notes),
         )
 
     def _split_facts(self, protocol: Protocol) -> dict[str, str | int | None]:

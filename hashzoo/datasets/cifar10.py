@@ -86,7 +86,9 @@ class Cifar10(Dataset):
         if self.download or (root / _BATCHES).is_dir():
             from torchvision.datasets import CIFAR10
 
-            return read_batches(CIFAR10, root, owner="cifar10", download=self.download, image_size=self.image_size)
+            return read_batches(
+                CIFAR10, root, owner="cifar10", download=self.download, image_size=self.image_size, memory=self.memory
+            )
         if (root / _TREE).is_dir():
             return self._read_tree(root / _TREE)
         raise DataError(
@@ -116,7 +118,9 @@ class Cifar10(Dataset):
                 labels += [label] * len(images)
         tests = sum(map(len, found["test"].values()))
         self._title = _title(names, labels, tests)
-        pixels = load_images(tree, names, owner="cifar10", image_size=self.image_size, source_size=(32, 32))
+        pixels = load_images(
+            tree, names, owner="cifar10", image_size=self.image_size, source_size=(32, 32), memory=self.memory
+        )
         return Pool(pixels, np.array(labels, np.int64), CLASSES, tests, tuple(names))
 
 

@@ -47,4 +47,6 @@ class Cifar100(Dataset):
         from torchvision.datasets import CIFAR100
 
         root = data_root(self.root)
-        return read_batches(CIFAR100, root, owner="cifar100", download=self.download, image_size=self.image_size)
+        return read_batches(
+            CIFAR100, root, owner="cifar100", download=self.download, image_size=self.image_size, memory=self.memory
+        )

@@ -15,7 +15,9 @@ from hashzoo.errors import DataError
 TRAIN, TEST = 50_000, 10_000
 
 
-def read_batches(original: Any, root: Path, *, owner: str, download: bool, image_size: int | None) -> Pool:
+def read_batches(
+    original: Any, root: Path, *, owner: str, download: bool, image_size: int | None, memory: int | None = None
+) -> Pool:
     """All images, training images first.
 
     Args:
@@ -48,7 +50,7 @@ def read_batches(original: Any, root: Path, *, owner: str, download: bool, image
             tests = len(batch.targets)  # the last file is the test batch
     images = images[: len(labels)]
     if image_size not in (None, 32):
-        images = resize_images(images, image_size)
+        images = resize_images(images, image_size, owner=owner, memory=memory)
     images.setflags(write=False)
     return Pool(images, np.array(labels, np.int64), tuple(batch.classes), tests)
 

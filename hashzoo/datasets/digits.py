@@ -9,7 +9,6 @@ import numpy as np
 
 from hashzoo.datasets.base import DATASETS, Augmentation, Dataset, Pool, Protocol
 from hashzoo.datasets.images import resize_images
-from hashzoo.datasets.splits import Labelled
 
 QUERIES = 360
 _SALT = "hashzoo digits standard"
@@ -48,7 +47,7 @@ class Digits(Dataset):
         images.setflags(write=False)
         return Pool(images, raw.target.astype(np.int64), self.classes)
 
-    def divide(self, pool: Labelled) -> dict[str, np.ndarray]:
+    def divide(self, pool: Pool) -> dict[str, np.ndarray]:
         """The queries are those of `draw_stratified`; all other rows train and answer."""
         query = draw_stratified(pool.labels, QUERIES, _SALT)
         rest = np.setdiff1d(np.arange(len(pool.labels)), query)

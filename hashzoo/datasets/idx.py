@@ -58,11 +58,11 @@ class IdxDataset(Dataset):
             raise DataError(f"{self.name}: expected labels below {len(self.classes)}, got {labels.max()}")
         colour = np.repeat(images[..., None], 3, axis=3)
         if self.image_size not in (None, colour.shape[1]):
-            colour = resize_images(colour, self.image_size)
+            colour = resize_images(colour, self.image_size, owner=self.name, memory=self.memory)
         colour.setflags(write=False)
         return Pool(colour, labels.astype(np.int64), self.classes, tests)
 
-    def check(self) -> Pool:
+    def verify(self) -> Pool:
         """All images; `notes` says which files are packed otherwise than the original's.
 
         The published sums are of the packed files; who packs the same content again, as Debian does, gets others. The

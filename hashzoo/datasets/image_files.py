@@ -28,6 +28,10 @@ class Index:
     classes: tuple[str, ...]
     tests: int = 0  # rows at the end that the original calls its test part
 
+    def pool(self) -> Pool:
+        """Without images."""
+        return Pool.without_images(self.labels, self.classes, self.tests, self.names)
+
 
 class ImageFiles(Dataset):
     """A subclass says in `read_index` what its annotations say; images are resized, as no two need be of one size."""
@@ -54,21 +58,14 @@ class ImageFiles(Dataset):
             DataError: a file of them is missing, damaged or does not fit the others.
         """
 
-    def index(self) -> Index:
-        """What the annotations say, and images without a label dealt with.
+    def index(self) -> Pool:
+        """What the annotations say, without images.
 
         Raises:
-            DataError: from `read_index`, or the folder is missing, or there are images without a label and the choice
-                is to refuse them.
+            DataError: annotations are missing, damaged or do not fit together, or there are images without a label and
+                the choice is to refuse them.
         """
-        root = data_root(self.root)
-        folder = next((root / name for name in self.folders if (root / name).is_dir()), None)
-        if folder is None:
-            places = " or ".join(f"{name}/" for name in self.folders)
-            raise DataError(f"{self.name}: expected {places} in {root}, found none (--data-root); from {self.source}")
-        index = self._settled(self.read_index(folder))
-        self._images = len(index.labels)
-        return index
+        return self._indexed().pool()
 
     def read(self) -> Pool:
         """All images, (N, image_size, image_size, 3) uint8.
@@ -77,20 +74,20 @@ class ImageFiles(Dataset):
             DataError: from `index`, or files are missing or do not decode.
             InvalidInput: no `image_size` is given.
         """
-        index = self.index()
+        index = self._indexed()
         if self.image_size is None:
             raise InvalidInput(f"{self.name}: images differ in size; --image-size N resizes each to N x N pixels")
         pixels = load_images(index.root, index.names, owner=self.name, image_size=self.image_size, memory=self.memory)
         return Pool(pixels, index.labels, index.classes, index.tests, index.names)
 
-    def check(self) -> Index:
+    def verify(self) -> Pool:
         """The index, after a look at every file it names.
 
         Raises:
             DataError: from `index`, or there are more or fewer images than in the original, or files are missing or
                 empty.
         """
-        index = self.index()
+        index = self._indexed()
         if self.total not in (None, len(index.labels)):
             raise DataError(
                 f"{self.name}: expected annotations of {self.total:,} images in {index.root.parent}, got "
@@ -108,6 +105,16 @@ class ImageFiles(Dataset):
             raise DataError(
                 f"{self.name}: of {len(sizes):,} images in {index.root} {'; '.join(found)}; from {self.source}"
             )
+        return index.pool()
+
+    def _indexed(self) -> Index:
+        root = data_root(self.root)
+        folder = next((root / name for name in self.folders if (root / name).is_dir()), None)
+        if folder is None:
+            places = " or ".join(f"{name}/" for name in self.folders)
+            raise DataError(f"{self.name}: expected {places} in {root}, found none (--data-root); from {self.source}")
+        index = self._settled(self.read_index(folder))
+        self._images = len(index.labels)
         return index
 
     def _settled(self, index: Index) -> Index:

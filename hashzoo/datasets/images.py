@@ -120,6 +120,16 @@ def load_images(
     return write_pixels(file, (len(names), height, width, 3), decoding.blocks, owner=owner, memory=memory)
 
 
+def check_images(root: Path, names: Sequence[str], *, owner: str, memory: int) -> None:
+    """Decode all and keep nothing.
+
+    Raises:
+        DataError: some do not decode; names the first five and counts all.
+    """
+    for _ in _Decoding(root, names, (1, 1), None, 1, owner, memory, "").blocks():
+        pass
+
+
 def resize_images(
     images: np.ndarray, image_size: int, *, owner: str = "images", memory: int | None = None
 ) -> np.ndarray:

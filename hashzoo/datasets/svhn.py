@@ -59,11 +59,11 @@ class Svhn(Dataset):
         parts = [_read(folder / name) for name in MD5]
         images, labels = (np.concatenate([part[kind] for part in parts]) for kind in (0, 1))
         if self.image_size not in (None, 32):
-            images = resize_images(images, self.image_size)
+            images = resize_images(images, self.image_size, owner=self.name, memory=self.memory)
         images.setflags(write=False)
         return Pool(images, labels, self.classes, tests=len(parts[1][1]))
 
-    def check(self) -> Pool:
+    def verify(self) -> Pool:
         """All images, after a look at the MD5 of the files.
 
         Raises:

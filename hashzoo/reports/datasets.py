@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hashzoo.datasets.base import DATASETS, Dataset, Protocol, split_sha256
-from hashzoo.datasets.splits import PARTS, Labelled, Rows
+from hashzoo.datasets.base import DATASETS, Dataset, Pool, Protocol, split_sha256
+from hashzoo.datasets.splits import PARTS, Rows
 from hashzoo.errors import DataError
 from hashzoo.reports.table import Table, plain
+from hashzoo.reports.wording import labels_held
 
 _CLASSES = 100  # more are not listed one by one
 _WIDTH = 120
@@ -50,7 +51,7 @@ def page(dataset: Dataset) -> str:
         *([("drawn", _DRAWN)] if dataset.drawn else []),
         *(zip(PARTS, _expected(protocol), strict=True) if protocol.sizes else ()),
         ("measured by", f"mAP@{protocol.topk or 'all'} unless --topk says otherwise"),
-        ("labels", "several an image" if dataset.multi_label else "one an image"),
+        ("labels", f"{labels_held(dataset.multi_label)} an image"),
         *([("classes", f"{len(dataset.classes)}: {', '.join(dataset.classes)}")] if dataset.classes else []),
         ("licence", dataset.licence or "not stated"),
         ("source", dataset.source or "your own"),
@@ -72,7 +73,7 @@ def verified(dataset: Dataset) -> str:
     Raises:
         DataError: files are missing or damaged, or there are not as many images as the original has.
     """
-    index = dataset.check()
+    index = dataset.verify()
     rows = dataset.rows(index)
     where = f"{dataset.name}@{dataset.protocol}"
     expected = dataset.protocols[dataset.protocol].sizes or (None,) * len(PARTS)
@@ -98,7 +99,7 @@ def _found(dataset: Dataset) -> list[str]:
     ]
 
 
-def _class_counts(index: Labelled, rows: Rows) -> Table:
+def _class_counts(index: Pool, rows: Rows) -> Table:
     counts = [_counts(index.labels[rows[part]], len(index.classes)) for part in PARTS]
     lines = [(name, *(f"{count[c]:,}" for count in counts)) for c, name in enumerate(index.classes[:_CLASSES])]
     if len(index.classes) > _CLASSES:

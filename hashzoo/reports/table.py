@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashzoo.reports.wording import map_in_words, map_name
+from hashzoo.training.profile import Profile
 
 Record = Mapping[str, Any]
 
@@ -50,6 +51,13 @@ class Table:
 def run_tables(records: Sequence[Record]) -> list[Table]:
     """What `hashzoo run` prints: a table per series, a column per code length, all that defines the numbers below."""
     return [_series_table(part) for part in _groups(records, lambda record: record["series"])]
+
+
+def profile_table(profile: Profile) -> Table:
+    """Where the time of a run went, stage by stage."""
+    rows = tuple((name, f"{seconds:.2f}", f"{share:.0%}") for name, seconds, share in profile.shares())
+    total = ("all", f"{profile.total:.2f}", "")
+    return Table(title="where the time went", header=("stage", "seconds", "share"), rows=(*rows, total))
 
 
 def results_tables(records: Sequence[Record]) -> list[Table]:

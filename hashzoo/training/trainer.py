@@ -29,6 +29,7 @@ from hashzoo.methods.base import DeepMethod
 from hashzoo.methods.encoder import NetworkEncoder
 from hashzoo.training.augment import augment
 from hashzoo.training.checkpoint import Checkpoint, Position
+from hashzoo.training.profile import Profile
 from hashzoo.training.samplers import class_aware, shuffled
 from hashzoo.training.schedules import SCHEDULES
 
@@ -60,12 +61,14 @@ def train(
     folder: Path | None = None,
     fingerprint: str = "",
     observer: Observer | None = None,
+    profile: Profile | None = None,
 ) -> tuple[NetworkEncoder, float]:
     """Train on `split`.
 
     Args:
         folder: for `log.jsonl` and checkpoints; None writes nothing and cannot resume.
         fingerprint: what a checkpoint must carry to be taken up.
+        profile: where to add up the time of each stage of a step.
 
     Returns:
         The encoder, and the seconds that training took, those before an interrupt included.
@@ -75,7 +78,7 @@ def train(
         HashzooError: a loss is no longer finite.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
     """
-    return _Training(method, split, augmentation, options, folder, fingerprint, observer).run()
+    return _Training(method, split, augmentation, options, folder, fingerprint, observer, profile or Profile()).run()
 
 
 class _Training:
@@ -88,8 +91,10 @@ class _Training:
         folder: Path | None,
         fingerprint: str,
         observer: Observer | None,
+        profile: Profile,
     ) -> None:
         self.method, self.split, self.options, self.observer = method, split, options, observer
+        self.profile = profile
         self.augmentation = augmentation if method.config.augment else Augmentation(shift=0, mirror=False)
         self.device = torch.device(options.device)
         self.labels = torch.from_numpy(split.labels)
@@ -185,15 +190,21 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = group["highest_lr"] * SCHEDULES[self.method.config.schedule](done)
 
-        pixels = torch.from_numpy(self.split.take(positions.numpy())).to(self.device, non_blocking=True)
-        images = self.preprocess(augment(pixels, self.augmentation, generator))
-        batch = Batch(self.labels[positions].to(self.device), positions.to(self.device))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16"):
+        stage = self.profile.stage
+        with stage("data"):
+            pixels = torch.from_numpy(self.split.take(positions.numpy())).to(self.device, non_blocking=True)
+            images = self.preprocess(augment(pixels, self.augmentation, generator))
+            batch = Batch(self.labels[positions].to(self.device), positions.to(self.device))
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
+        with stage("forward"), autocast:
             codes = self.network(images)
-        terms = self.method.loss(codes.float(), batch)
-        self.optimizer.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        with stage("loss"):
+            terms = self.method.loss(codes.float(), batch)
+        with stage("backward"):
+            self.optimizer.zero_grad()
+            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        with stage("step"):
+            self.optimizer.step()
         return terms
 
     def _order(self, epoch: int) -> Tensor:
