@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from hashzoo.reports.grouping import Record, comparable, groups, row_labels
 from hashzoo.reports.wording import map_in_words, map_name
 from hashzoo.training.profile import Profile
 
+_WORD = re.compile("[a-z]{3}")
 _CSV_METRICS = (
     "map",
     "map_expected",
@@ -209,7 +211,8 @@ def _machine(record: Record) -> str:
 
 
 def _numeric(table: Table, column: int) -> bool:
-    return all(row[column][:1] in ("", "[") or row[column][:1].isdigit() for row in table.rows)
+    cells = [row[column] for row in table.rows]
+    return all(cell[:1] in ("", "[") or cell[:1].isdigit() for cell in cells) and not any(map(_WORD.search, cells))
 
 
 def _plain(table: Table) -> str:
