@@ -22,6 +22,20 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
 
 
 @pytest.fixture(scope="session")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny image tree for the dataset `folder`: three easy classes of 8x8 images."""
+    root: Path = tmp_path_factory.mktemp("tree")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 4), ("query", 2)):
+        for shade, name in enumerate(("dark", "grey", "light")):
+            (root / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = (rng.integers(0, 60, (8, 8, 3)) + 90 * shade).astype(np.uint8)
+                Image.fromarray(pixels).save(root / split / name / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
 def coloured_set() -> Callable[..., None]:
     """coloured_set(root, train, query) writes a made set with 21 labels in the format of text lists."""
     return _write_coloured_set

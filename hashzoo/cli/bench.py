@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from hashzoo.cli.data_options import add_reading_options, reading_options
 from hashzoo.cli.types import Commands, add_command, code_lengths, positive, seed, split_seed
 
 _FORMATS = ("md", "csv", "latex", "json")
@@ -29,7 +30,7 @@ def add_to(commands: Commands) -> None:
     )
     parser.add_argument("--bits", required=True, type=code_lengths, metavar="K[,K...]", help="code lengths, 1 to 4096")
     parser.add_argument("--seeds", type=_seeds, default=[0], metavar="N[,N...]", help="default: 0")
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help="default: $HASHZOO_DATA, else data")
+    add_reading_options(parser)
     parser.add_argument("--split-seed", type=split_seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--image-size", type=positive, metavar="N", help="resize images to N x N pixels")
     parser.add_argument(
@@ -108,6 +109,7 @@ def _arguments(name: str, protocol: str | None, arguments: argparse.Namespace) -
         "protocol": protocol,
         "image_size": arguments.image_size,
         "split_seed": arguments.split_seed,
+        **reading_options(arguments),
     }
     DATASETS.get(name)(**made)
     return tuple(made.items())

@@ -3,25 +3,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def tree(tmp_path_factory):
-    """A tiny image tree for the dataset `folder`: three easy classes of 8x8 images."""
-    root = tmp_path_factory.mktemp("tree")
-    rng = np.random.default_rng(0)
-    for split, count in (("train", 4), ("query", 2)):
-        for shade, name in enumerate(("dark", "grey", "light")):
-            (root / split / name).mkdir(parents=True)
-            for i in range(count):
-                pixels = (rng.integers(0, 60, (8, 8, 3)) + 90 * shade).astype(np.uint8)
-                Image.fromarray(pixels).save(root / split / name / f"{i}.png")
-    return root
 
 
 @pytest.fixture(scope="session")

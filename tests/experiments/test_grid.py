@@ -4,28 +4,12 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from hashzoo.errors import InvalidInput
 from hashzoo.experiments import store
 from hashzoo.experiments.grid import Job, Outcome, Source, run_grid, seconds_left
 from hashzoo.experiments.runner import RunOptions, plan
-
-
-@pytest.fixture(scope="module")
-def tree(tmp_path_factory):
-    """Three easy classes of 8x8 images."""
-    root = tmp_path_factory.mktemp("tree")
-    rng = np.random.default_rng(0)
-    for split, count in (("train", 4), ("query", 2)):
-        for shade, name in enumerate(("dark", "grey", "light")):
-            (root / split / name).mkdir(parents=True)
-            for i in range(count):
-                pixels = (rng.integers(0, 60, (8, 8, 3)) + 90 * shade).astype(np.uint8)
-                Image.fromarray(pixels).save(root / split / name / f"{i}.png")
-    return root
 
 
 def jobs_of(tree, reporter, method="lsh", bits=(12, 24), seeds=(0,), settings=None):
