@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 MOST_BITS = 4096
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 Commands = Any  # argparse's action for subcommands has no public name
 
@@ -42,6 +43,14 @@ def positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) >= 1):
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
     return int(text)
+
+
+def duration(text: str) -> float:
+    """ "90s", "10m" or "2h" -> seconds."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _SECONDS or not (number.isascii() and number.isdigit() and int(number) >= 1):
+        raise argparse.ArgumentTypeError(f"expected a time such as 90s, 10m or 2h, got {text!r}")
+    return float(int(number) * _SECONDS[unit])
 
 
 def seed(text: str) -> int:
