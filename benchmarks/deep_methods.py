@@ -23,7 +23,7 @@ def finished(out: Path, arguments: argparse.Namespace) -> dict[str, Record]:
     dataset = arguments.dataset.partition("@")[0]
     return {
         record["method"]: record
-        for record in find_records(out)
+        for record in (find_records(out) if out.is_dir() else [])
         if (record["dataset"], record["bits"], record["seed"]) == (dataset, arguments.bits, arguments.seed)
         and (record.get("budget") or {}).get("seconds") == arguments.budget
         and record["config"]["backbone"] == arguments.backbone
@@ -47,7 +47,7 @@ def main() -> None:
     reporter = ErrorStream()
     name, _, protocol = arguments.dataset.partition("@")
     data = DATASETS.get(name)(arguments.data_root, protocol=protocol or None).load()
-    options = RunOptions(arguments.out)
+    options = RunOptions(arguments.out, force=True)  # what was interrupted starts over, with a probe of its own
     records = finished(arguments.out, arguments)
     for method in names:
         if method not in records:
