@@ -1,10 +1,15 @@
 """Training speed: hashzoo's loop beside the loop that everyone writes, on the same network, data and machine.
 
     python benchmarks/training.py --batches 40
+    python benchmarks/training.py --methods all --batch-size 50
 
 The other loop: a DataLoader with two worker processes, PIL transforms (random crop, mirror, to tensor, normalize),
 float32, planes before pixels (NCHW). Both do forward, contrastive and quantization loss, backward and an optimiser
 step. The two take turns, so that a busy moment of the machine hits both.
+
+With --methods, hashzoo's loop alone: the speed of each method beside that of dsh on the same network, with as many
+images to remember as CIFAR-10 has for training. Methods take turns; a ratio is the median over rounds of dsh's time in
+that round over the method's.
 """
 
 from __future__ import annotations
@@ -24,10 +29,11 @@ from torchvision import transforms
 
 from hashzoo import METHODS, Augmentation, Batch, DeepMethod, Split, Task
 from hashzoo.experiments.environment import describe, has_native_bf16
-from hashzoo.settings import configure
-from hashzoo.training.trainer import TrainOptions, train
+from hashzoo.settings import configure, parse_assignments
+from hashzoo.training.trainer import TrainOptions, measure_pace, train
 
 CLASSES, SIDE = 10, 32
+REMEMBERED = 50_000  # images, for --methods
 
 
 class PilImages(Dataset[tuple[torch.Tensor, int]]):
@@ -96,9 +102,62 @@ def our_speed(method: DeepMethod, split: Split, batch_size: int, precision: Any)
     return clock.speed()
 
 
-def made(name: str, batch_size: int, backbone: str, count: int) -> DeepMethod:
+def method_speeds(variants: list[str], split: Split, arguments: argparse.Namespace, precision: Any) -> dict[str, Any]:
+    """Images per second of each variant, "dpsh" or "dpsh:memory=true", in each round."""
+    speeds: dict[str, list[float]] = {variant: [] for variant in variants}
+    for _ in range(arguments.rounds):
+        for variant in variants:
+            method = made(variant, arguments.batch_size, arguments.backbone, len(split))
+            options = TrainOptions(precision=precision)
+            speeds[variant].append(measure_pace(method, split, Augmentation(), options, seconds=2.0).images_per_second)
+    return {
+        variant: {
+            "images_per_second": round(max(of)),
+            "of_dsh": round(float(np.median(np.array(of) / np.array(speeds["dsh"]))), 2),
+        }
+        for variant, of in speeds.items()
+    }
+
+
+def chosen_methods(text: str) -> list[str]:
+    """The variants of `--methods`, dsh first; "all" is every method that trains a network, and DPSH's memory."""
+    if text == "all":
+        deep = [name for name in METHODS.names() if issubclass(METHODS.get(name), DeepMethod)]
+        text = ",".join([*deep, "dpsh:memory=true"])
+    return ["dsh", *(variant for variant in text.split(",") if variant != "dsh")]
+
+
+def compare_methods(arguments: argparse.Namespace, precision: Any) -> None:
+    images, labels = noise(REMEMBERED)
+    split = Split(images, np.arange(REMEMBERED), labels)
+    figures = {
+        "backbone": arguments.backbone,
+        "batch_size": arguments.batch_size,
+        "methods": method_speeds(chosen_methods(arguments.methods), split, arguments, precision),
+        "precision": precision,
+        "machine": describe_machine(),
+        "date": date.today().isoformat(),
+    }
+    if arguments.json:
+        print(json.dumps(figures, indent=1))
+        return
+    print(f"{arguments.backbone}, batch {arguments.batch_size}, {SIDE}x{SIDE}, {REMEMBERED:,} images, {precision}")
+    print(f"  {figures['machine']}")
+    for variant, speed in figures["methods"].items():
+        print(f"  {variant:<20} {speed['images_per_second']:>6} images/s   {speed['of_dsh']:.2f} of dsh")
+
+
+def noise(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random images and labels."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8), np.arange(count) % CLASSES
+
+
+def made(variant: str, batch_size: int, backbone: str, count: int) -> DeepMethod:
+    name, _, setting = variant.partition(":")
     cls = METHODS.get(name)
-    config = configure(cls.Config, {"batch_size": str(batch_size), "backbone": backbone, "epochs": "1"}, owner=name)
+    settings = {"batch_size": str(batch_size), "backbone": backbone, "epochs": "1"}
+    config = configure(cls.Config, settings | parse_assignments([setting] if setting else []), owner=name)
     method = cls(48, Task(CLASSES, count, (SIDE, SIDE)), config)
     assert isinstance(method, DeepMethod)
     return method
@@ -111,15 +170,18 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=200)
     parser.add_argument("--batches", type=int, default=40, help="timed batches a turn (default 40)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each loop; the best one counts (default 3)")
+    parser.add_argument("--methods", metavar="NAME[:K=V],...", help="compare these with dsh, or all of them")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
 
-    count = arguments.batch_size * (arguments.batches + 3)
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (count, SIDE, SIDE, 3), dtype=np.uint8)
-    labels = np.arange(count) % CLASSES
-    split = Split(images, np.arange(count), labels)
     precision = "bf16" if has_native_bf16("cpu") else "fp32"
+    if arguments.methods:
+        compare_methods(arguments, precision)
+        return
+
+    count = arguments.batch_size * (arguments.batches + 3)
+    images, labels = noise(count)
+    split = Split(images, np.arange(count), labels)
 
     usual, ours = [], []
     for _ in range(arguments.rounds):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from hashzoo.cli.data_options import add_reading_options, reading_options
-from hashzoo.cli.types import Commands, add_command, code_lengths, positive, seed, split_seed
+from hashzoo.cli.types import Commands, add_command, code_lengths, duration, positive, seed, split_seed
 
 
 def add_to(commands: Commands) -> None:
@@ -37,6 +37,13 @@ def add_to(commands: Commands) -> None:
     learning.add_argument("--backbone", metavar="NAME", help="the network under the codes")
     learning.add_argument("--weights", metavar="NAME", help="pretrained weights of the backbone, or a file")
     learning.add_argument("--epochs", metavar="N", help="passes over the training images")
+    learning.add_argument(
+        "--budget",
+        type=duration,
+        metavar="TIME",
+        help="train for about 90s, 10m or 2h: a probe of 2 %% of that time, thrown away, measures the speed and sets "
+        "the number of whole epochs, which is recorded; --epochs with that number gives the same codes",
+    )
     learning.add_argument(
         "--set", action="append", default=[], metavar="K=V", help="a setting of the method (`hashzoo show METHOD`)"
     )
@@ -94,6 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
         precision=arguments.precision,
         image_size=arguments.image_size,
         topk=arguments.topk,
+        budget_s=arguments.budget,
         reporter=reporter,
     )
     options = RunOptions(

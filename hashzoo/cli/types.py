@@ -9,6 +9,7 @@ from hashzoo.errors import InvalidInput
 from hashzoo.memory import parse_bytes
 
 MOST_BITS = 4096
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 Commands = Any  # argparse's action for subcommands has no public name
 
@@ -52,6 +53,14 @@ def split_seed(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 2**64):
         raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**64 - 1}, got {text!r}")
     return int(text)
+
+
+def duration(text: str) -> float:
+    """ "90s", "10m" or "2h" -> seconds."""
+    number, unit = text[:-1], text[-1:]
+    if unit not in _SECONDS or not (number.isascii() and number.isdigit() and int(number) >= 1):
+        raise argparse.ArgumentTypeError(f"expected a time such as 90s, 10m or 2h, got {text!r}")
+    return float(int(number) * _SECONDS[unit])
 
 
 def seed(text: str) -> int:

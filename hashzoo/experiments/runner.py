@@ -23,6 +23,7 @@ from hashzoo.evaluators.base import CodeSet
 from hashzoo.evaluators.bit_statistics import BitStatistics
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import store
+from hashzoo.experiments.budget import check_budget, fit_epochs
 from hashzoo.experiments.environment import choose_device, describe, has_native_bf16, owner_of
 from hashzoo.experiments.store import Record
 from hashzoo.files import write_atomically
@@ -47,7 +48,10 @@ class Reporter(Protocol):
 
 @dataclass(frozen=True)
 class Cell:
-    """Everything that decides a number, except for the data; made by `plan`."""
+    """Everything that decides a number, except for the data; made by `plan`.
+
+    The budget decides nothing but the epochs, which are in `config` by the time the cell runs.
+    """
 
     method: str
     bits: int
@@ -57,6 +61,8 @@ class Cell:
     precision: Literal["fp32", "bf16"] = "fp32"
     image_size: int | None = None
     topk: int | None = None  # None takes the protocol's
+    budget_s: float | None = None  # how long to train; `epochs` is set by a probe then
+    probe: Mapping[str, float] | None = None  # what the epochs of a budget were chosen by
 
     @property
     def title(self) -> str:
@@ -86,6 +92,7 @@ def plan(
     precision: str = "auto",
     image_size: int | None = None,
     topk: int | None = None,
+    budget_s: float | None = None,
     reporter: Reporter,
 ) -> list[Cell]:
     """A cell for each code length; everything that can be checked without the data is.
@@ -94,6 +101,7 @@ def plan(
         settings: words as after `--set`, and `backbone`, `weights`, `epochs` from flags of their own.
         device: "auto", "cpu" or "cuda".
         precision: "auto", "fp32" or "bf16"; auto takes bf16 where the hardware multiplies it.
+        budget_s: seconds to train for, instead of `epochs`.
 
     Raises:
         UnknownName: no such method, setting or backbone.
@@ -103,6 +111,8 @@ def plan(
     deep = issubclass(cls, DeepMethod)
     if not deep and (given := [name for name in ("backbone", "weights", "epochs") if name in settings]):
         raise InvalidSetting(f"{cls.name} trains no network: it has no {' and no '.join(given)}")
+    if budget_s is not None:
+        check_budget(cls, budget_s, settings)
     config: Any = configure(cls.Config, settings, owner=cls.name)
     if deep:
         config = replace(config, backbone=BACKBONES.get(config.backbone).name)
@@ -121,7 +131,7 @@ def plan(
     elif precision == "bf16" and not has_native_bf16(device):
         reporter.note(f"bf16 is only emulated on this {device}, which is many times slower than fp32")
     kind: Literal["fp32", "bf16"] = "bf16" if precision == "bf16" else "fp32"
-    return [Cell(cls.name, length, config, seed, device, kind, image_size, topk) for length in bits]
+    return [Cell(cls.name, length, config, seed, device, kind, image_size, topk, budget_s) for length in bits]
 
 
 def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, reporter: Reporter) -> list[Record]:
@@ -134,6 +144,7 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
     """
     for note in data.notes:
         reporter.note(f"{data.title}: {note}")
+    cells = [_within_budget(cell, data, options, reporter) for cell in cells]
     folders = [_checked_folder(cell, data, options) for cell in cells]
     for cell in cells[:1]:
         method = _method(cell, data, options)
@@ -180,6 +191,18 @@ def config_hash(cell: Cell, data: LoadedDataset) -> str:
 def series_hash(cell: Cell, data: LoadedDataset) -> str:
     """The same, but for the code length: what a row of a table has in common."""
     return _short_hash({key: value for key, value in identity(cell, data).items() if key != "bits"})
+
+
+def _within_budget(cell: Cell, data: LoadedDataset, options: RunOptions, reporter: Reporter) -> Cell:
+    method = _method(cell, data, options)
+    if cell.budget_s is None or cell.probe is not None:
+        return cell
+    if options.resume:
+        raise InvalidInput(
+            "a budget would be measured anew: --resume goes on with the --epochs that the first run named"
+        )
+    assert isinstance(method, DeepMethod)
+    return fit_epochs(cell, method, data, reporter)
 
 
 def _checked_folder(cell: Cell, data: LoadedDataset, options: RunOptions) -> Path:
@@ -293,6 +316,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
             "evaluate_s": round(evaluated - encoded, 3),
         },
         "environment": describe(cell.device, owner_of(type(method))),
+        "budget": None if cell.budget_s is None else {"seconds": cell.budget_s, "probe": dict(cell.probe or {})},
         "codes_sha256": store.codes_sha256(codes),
         "model_sha256": hashlib.sha256((folder / store.MODEL).read_bytes()).hexdigest(),
         "paper": method.paper,

@@ -80,5 +80,4 @@ class DPSH(DeepMethod):
         assert isinstance(memory, OutputMemory)
         memory.outputs[batch.index] = codes.detach()
         memory.seen[batch.index] = True
-        cost = self.likelihood.between(codes, batch.labels, memory.outputs, memory.labels)
-        return (cost * memory.seen).sum() / (len(codes) * memory.seen.sum())
+        return self.likelihood.against_constants(codes, batch.labels, memory.outputs, memory.labels, memory.seen)

@@ -34,6 +34,8 @@ from hashzoo.training.samplers import class_aware, label_balanced, shuffled
 from hashzoo.training.schedules import SCHEDULES
 
 _MEASURED = 256  # images looked at together for their mean and deviation: all of them need not fit the memory
+WARM_UP = 3  # steps before a pace is measured
+FEWEST = 10  # steps that a measured pace is a mean of
 
 
 class Observer(Protocol):
@@ -81,6 +83,35 @@ def train(
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
     """
     return _Training(method, split, augmentation, options, folder, fingerprint, observer, profile or Profile()).run()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a method trains on some data and machine."""
+
+    prepare_s: float  # once, before the first epoch
+    step_s: float  # mean of the measured steps
+    measured_steps: int
+    steps: int  # of an epoch
+    batch_size: int  # images a step
+
+    @property
+    def epoch_s(self) -> float:
+        return self.steps * self.step_s
+
+    @property
+    def images_per_second(self) -> float:
+        return self.batch_size / self.step_s
+
+
+def measure_pace(
+    method: DeepMethod, split: Split, augmentation: Augmentation, options: TrainOptions, *, seconds: float
+) -> Pace:
+    """Train for about `seconds`, throw it away and say how fast it went.
+
+    The first `WARM_UP` steps are not measured; at least `FEWEST` are.
+    """
+    return _Training(method, split, augmentation, options, None, "", None, Profile()).pace(seconds)
 
 
 class _Training:
@@ -138,6 +169,25 @@ class _Training:
                 if stop and not last:
                     raise KeyboardInterrupt
         return NetworkEncoder(self.method, self.preprocess, self.network), at.seconds
+
+    def pace(self, seconds: float) -> Pace:
+        order = self._order(0)
+        self.network.train()
+        self.method.on_epoch_start(0, self.network)
+        for step in range(WARM_UP):
+            self._finished_step(step, order)
+        started = time.perf_counter()
+        measured = 0
+        while measured < FEWEST or time.perf_counter() - started < seconds:
+            self._finished_step(measured, order)
+            measured += 1
+        step_s = (time.perf_counter() - started) / measured
+        return Pace(self.prepared_s, step_s, measured, len(order), order.shape[1])
+
+    def _finished_step(self, step: int, order: Tensor) -> None:
+        """A step, and no return before a GPU has done it."""
+        terms = self._step(0, step % len(order), order[step % len(order)])
+        next(iter(terms.values())).item()
 
     def _epoch(self, at: Position, interrupted: threading.Event) -> Position:
         """From `at` to the end of its epoch, or to where Ctrl-C stopped it."""

@@ -51,6 +51,19 @@ def fails(capsys, *words):
         (["run", "dsh", "--dataset", "folder", "--bits", "12", "--set", "margn=2"], "did you mean 'margin'"),
         (["run", "dsh", "--dataset", "folder", "--bits", "12", "--epochs", "2", "--set", "epochs=3"], "got both"),
         ([*LSH, "--epochs", "3"], "lsh trains no network: it has no epochs"),
+        ([*LSH, "--budget", "10m"], "lsh trains no network: it has no budget"),
+        (
+            ["run", "dsh", "--dataset", "folder", "--bits", "12", "--budget", "10"],
+            "expected a time such as 90s, 10m or 2h",
+        ),
+        (
+            ["run", "dsh", "--dataset", "folder", "--bits", "12", "--budget", "0m"],
+            "expected a time such as 90s, 10m or 2h",
+        ),
+        (
+            ["run", "dsh", "--dataset", "folder", "--bits", "12", "--budget", "9s", "--epochs", "2"],
+            "expected either a budget or epochs, got both",
+        ),
         ([*LSH, "--backbone", "dsh_cnn"], "lsh trains no network: it has no backbone"),
         (["run", "lsh", "--dataset", "folder", "--bits", "12", "--data-root", "nowhere"], "nowhere"),
         (["run", "lsh", "--bits", "12"], "the following arguments are required: --dataset"),

@@ -492,3 +492,18 @@ def test_every_loss_is_made_from_a_code_length_alone(name):
     loss = LOSSES.get(name)(24)
     assert isinstance(loss, Loss)
     assert loss.bits == 24
+
+
+@needs_labels
+@pytest.mark.parametrize("scale", [0.5, 1.0])
+def test_likelihood_against_constants_equals_the_matrix_of_costs(labels, scale, monkeypatch):
+    """In value and gradient, also where the constants fill several blocks and the last one not whole."""
+    monkeypatch.setattr("hashzoo.losses.pairwise_likelihood.BLOCK", 3)
+    loss, codes, constants = PairwiseLikelihood(BITS, scale), draw().requires_grad_(), draw(seed=3)
+    counted = torch.tensor([True, False, True, True, False, False, True])
+    expected = loss.between(codes, labels, constants, labels)[:, counted].mean()
+    got = loss.against_constants(codes, labels, constants, labels, counted)
+    assert torch.isclose(got, expected, rtol=1e-12)
+    (gradient,) = torch.autograd.grad(3 * got, codes)
+    (wanted,) = torch.autograd.grad(3 * expected, codes)
+    assert torch.allclose(gradient, wanted, rtol=1e-12)

@@ -1,0 +1,77 @@
+"""The table of methods that train a network: each gets the same time, data, network and code length.
+
+    python benchmarks/deep_methods.py --data-root DIR --out runs
+
+Runs `hashzoo run METHOD --budget 10m` for each, one after the other, and prints the table of the records. A method
+that has a record with a budget in --out is not run again, so an interrupted table goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hashzoo import DATASETS, METHODS, DeepMethod
+from hashzoo.cli.types import duration
+from hashzoo.experiments.runner import RunOptions, plan, run_cell
+from hashzoo.experiments.store import Record, find_records
+from hashzoo.reports.progress import ErrorStream
+
+
+def finished(out: Path, arguments: argparse.Namespace) -> dict[str, Record]:
+    """The records of this table that are there already, by method."""
+    dataset = arguments.dataset.partition("@")[0]
+    return {
+        record["method"]: record
+        for record in (find_records(out) if out.is_dir() else [])
+        if (record["dataset"], record["bits"], record["seed"]) == (dataset, arguments.bits, arguments.seed)
+        and (record.get("budget") or {}).get("seconds") == arguments.budget
+        and record["config"]["backbone"] == arguments.backbone
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--methods", help="names with commas between (default: all that train a network, and lsh)")
+    parser.add_argument("--dataset", default="cifar10")
+    parser.add_argument("--data-root", type=Path, default=Path("data"))
+    parser.add_argument("--backbone", default="dsh_cnn")
+    parser.add_argument("--bits", type=int, default=24)
+    parser.add_argument("--budget", type=duration, default=600.0, help="for each method (default 10m)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    arguments = parser.parse_args()
+
+    deep = [name for name in METHODS.names() if issubclass(METHODS.get(name), DeepMethod)]
+    names = arguments.methods.split(",") if arguments.methods else deep
+    reporter = ErrorStream()
+    name, _, protocol = arguments.dataset.partition("@")
+    data = DATASETS.get(name)(arguments.data_root, protocol=protocol or None).load()
+    options = RunOptions(arguments.out, force=True)  # what was interrupted starts over, with a probe of its own
+    records = finished(arguments.out, arguments)
+    for method in names:
+        if method not in records:
+            cells = plan(
+                method,
+                [arguments.bits],
+                {"backbone": arguments.backbone},
+                seed=arguments.seed,
+                budget_s=arguments.budget,
+                reporter=reporter,
+            )
+            records[method] = run_cell(cells[0], data, options, reporter)
+    (lsh,) = plan("lsh", [arguments.bits], {}, seed=arguments.seed, reporter=reporter)
+    floor = run_cell(lsh, data, options, reporter)["metrics"]["map"]
+
+    print(f"{data.title} @{data.protocol}, {arguments.bits} bits, {arguments.backbone}, {arguments.budget:g} s each\n")
+    print("| method | mAP | epochs | images/s | training, s |\n|---|---|---|---|---|")
+    for method in sorted(names, key=lambda method: -records[method]["metrics"]["map"]):
+        record = records[method]
+        speed = record["budget"]["probe"]["images_per_second"]
+        cells_of_row = (record["metrics"]["map"], record["config"]["epochs"], speed, record["timings"]["train_s"])
+        print("| `{}` | {:.4f} | {} | {:.0f} | {:.0f} |".format(method, *cells_of_row))
+    print(f"| `lsh` | {floor:.4f} | | | |")
+
+
+if __name__ == "__main__":
+    main()

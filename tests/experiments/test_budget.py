@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from hashzoo.errors import InvalidInput, InvalidSetting
+from hashzoo.experiments import budget
+from hashzoo.experiments.runner import RunOptions, config_hash, plan, run_cell
+from hashzoo.methods.base import METHODS, Task
+from hashzoo.training.trainer import FEWEST, WARM_UP, Pace, TrainOptions, measure_pace
+
+
+@pytest.fixture
+def paced(monkeypatch):
+    """A machine that takes 0.25 s for each of 2 steps of an epoch, after 1 s of preparation."""
+    asked = []
+
+    def measure(method, split, augmentation, options, *, seconds):
+        asked.append(seconds)
+        return Pace(prepare_s=1.0, step_s=0.25, measured_steps=17, steps=2, batch_size=4)
+
+    monkeypatch.setattr(budget, "measure_pace", measure)
+    return asked
+
+
+def cell_of(reporter, **options):
+    settings = {"batch_size": "4"} | options.pop("settings", {})
+    return plan("dsh", [8], settings, device="cpu", precision="fp32", reporter=reporter, **options)[0]
+
+
+def test_as_many_epochs_as_fit_are_run_and_recorded(tmp_path, data, reporter, paced):
+    record = run_cell(cell_of(reporter, budget_s=3.4), data, RunOptions(tmp_path), reporter)
+    assert paced == [pytest.approx(0.068)]
+    assert record["config"]["epochs"] == 4  # (3.4 - 1) / 0.5, rounded down
+    assert record["budget"] == {
+        "seconds": 3.4,
+        "probe": {"steps": 17, "images_per_second": 16.0, "prepare_s": 1.0},
+    }
+    (log,) = tmp_path.rglob("log.jsonl")
+    assert [json.loads(line)["epoch"] for line in log.read_text().splitlines()] == [1, 2, 3, 4]
+    assert reporter.notes[0] == (
+        "dsh 8 bits: 16 images/s over 17 steps; 4 epochs fit into 3.4 s (--epochs 4 gives the same codes)"
+    )
+
+
+def test_the_same_epochs_without_a_budget_are_the_same_cell(tmp_path, data, reporter, paced):
+    first = run_cell(cell_of(reporter, budget_s=3.4), data, RunOptions(tmp_path / "a"), reporter)
+    plain = cell_of(reporter, settings={"epochs": "4"})
+    again = run_cell(plain, data, RunOptions(tmp_path / "b"), reporter)
+    assert again["config_hash"] == first["config_hash"] == config_hash(plain, data)
+    assert again["codes_sha256"] == first["codes_sha256"]
+    assert again["budget"] is None
+
+
+def test_a_budget_shorter_than_an_epoch_is_refused(tmp_path, data, reporter, paced):
+    with pytest.raises(InvalidSetting, match=r"at least one epoch, which takes 1\.5 s here, got 1\.4 s"):
+        run_cell(cell_of(reporter, budget_s=1.4), data, RunOptions(tmp_path), reporter)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_budget_is_not_measured_anew_to_go_on(tmp_path, data, reporter, paced):
+    with pytest.raises(InvalidInput, match="--resume goes on with the --epochs that the first run named"):
+        run_cell(cell_of(reporter, budget_s=9.0), data, RunOptions(tmp_path, resume=True), reporter)
+    assert paced == []
+
+
+@pytest.mark.parametrize("name", ["dsh", "cnnh", "hashnet", "orthohash"])
+def test_a_pace_is_measured_by_training(data, name):
+    cls = METHODS.get(name)
+    method = cls(8, Task(3, 9, (8, 8)), cls.Config(batch_size=4, classes_per_batch=2))
+    steps = []
+    objective = method.loss
+    method.loss = lambda codes, batch: (steps.append(len(codes)), objective(codes, batch))[1]
+    pace = measure_pace(method, data.train, data.augmentation, TrainOptions(), seconds=0.0)
+    assert len(steps) == WARM_UP + FEWEST
+    assert pace.measured_steps == FEWEST
+    assert (pace.steps, pace.batch_size) == (2, 4)
+    assert pace.step_s > 0
+    assert pace.epoch_s == 2 * pace.step_s
+    assert pace.images_per_second == 4 / pace.step_s
+    assert pace.prepare_s >= 0
+    longer = measure_pace(method, data.train, data.augmentation, TrainOptions(), seconds=0.3)
+    assert longer.measured_steps * longer.step_s >= 0.3
