@@ -158,7 +158,7 @@ def test_a_deep_method_refuses_settings_that_make_no_sense(name, text, expected)
 
 
 def test_a_subclass_of_a_config_keeps_the_checks_of_its_base():
-    assert configure(METHODS.get("dpsh").Config, {"eta": "5"}, owner="dpsh").sampler == "shuffled"
+    assert configure(METHODS.get("dpsh").Config, {"eta": "5"}, owner="dpsh").eta == 5.0
     assert issubclass(METHODS.get("dpsh").Config, DeepMethod.Config)
     with pytest.raises(InvalidSetting, match="epochs"):
         METHODS.get("dpsh").Config(epochs=0)

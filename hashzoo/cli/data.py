@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hashzoo.cli import data_import
 from hashzoo.cli.types import Commands, add_command, split_seed
+
+if TYPE_CHECKING:
+    from hashzoo.datasets.base import Dataset
 
 
 def add_to(commands: Commands) -> None:
@@ -35,6 +39,7 @@ def add_to(commands: Commands) -> None:
     for action in (showing, verifying):
         action.add_argument("--data-root", type=Path, metavar="DIR", help="default: $HASHZOO_DATA, else data")
         action.add_argument("--split-seed", type=split_seed, default=0, metavar="N", help="default: 0")
+        action.add_argument("--split-files", type=Path, metavar="DIR", help="lists in place of the protocol's division")
 
 
 def show(arguments: argparse.Namespace) -> None:
@@ -43,10 +48,16 @@ def show(arguments: argparse.Namespace) -> None:
     if arguments.name is None:
         table.show([datasets.protocols()])
     else:
-        sys.stdout.write(datasets.page(arguments.name, arguments.data_root, arguments.split_seed))
+        sys.stdout.write(datasets.page(_opened(arguments)))
 
 
 def verify(arguments: argparse.Namespace) -> None:
     from hashzoo.reports import datasets
 
-    sys.stdout.write(datasets.verified(arguments.name, arguments.data_root, arguments.split_seed))
+    sys.stdout.write(datasets.verified(_opened(arguments)))
+
+
+def _opened(arguments: argparse.Namespace) -> Dataset:
+    from hashzoo.reports.datasets import opened
+
+    return opened(arguments.name, arguments.data_root, arguments.split_seed, arguments.split_files)

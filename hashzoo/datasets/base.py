@@ -13,7 +13,8 @@ import numpy as np
 
 from hashzoo.datasets.lists import EmptyLabels
 from hashzoo.datasets.pixel_cache import remembered_digest
-from hashzoo.datasets.splits import PARTS, Rows, Rule, read_lists
+from hashzoo.datasets.split_lists import read_split_lists
+from hashzoo.datasets.splits import PARTS, Rows, Rule
 from hashzoo.errors import DataError, InvalidInput, UnknownName
 from hashzoo.registry import Registry
 
@@ -25,7 +26,7 @@ class Protocol:
     summary: str  # one line for `hashzoo show`
     topk: int | None = None  # the cut-off that is customary for its mAP; None ranks everything
     rule: Rule | None = None  # how rows are divided; None where the dataset has a `divide` of its own
-    sizes: tuple[int, int, int] | None = None  # training, query and database images of the whole original
+    sizes: tuple[int | None, int | None, int | None] | None = None  # train, query, database of the whole original
     exclude_self: bool = False  # a query that is in the database too is not among its own answers
 
 
@@ -46,6 +47,13 @@ class Pool:
     classes: tuple[str, ...]  # C names
     tests: int = 0  # rows at the end that the original calls its test part
     names: tuple[str, ...] = ()  # of each row, where images are files: a path relative to the root
+
+    @classmethod
+    def without_images(
+        cls, labels: np.ndarray, classes: tuple[str, ...], tests: int = 0, names: tuple[str, ...] = ()
+    ) -> Pool:
+        """A pool to be divided and counted alone: its images are (N, 0, 0, 3)."""
+        return cls(np.empty((len(labels), 0, 0, 3), np.uint8), labels, classes, tests, names)
 
 
 @dataclass(frozen=True)
@@ -141,10 +149,13 @@ class Dataset(ABC):
             raise InvalidInput(f"split seed: expected 0 to {2**64 - 1}, got {split_seed}")
         self.root = root
         self.protocol = protocol or next(iter(self.protocols))
-        self.download = download
-        self.image_size = image_size
         self.split_seed = split_seed
         self.split_files = split_files
+        if split_seed and not self.drawn:
+            fixed = "rows are read from files" if split_files else f"{self.name}@{self.protocol} is fixed"
+            raise InvalidInput(f"split seed: {fixed}, so there is nothing to draw with seed {split_seed}")
+        self.download = download
+        self.image_size = image_size
         self.image_root = image_root
         self.empty_labels = empty_labels
         self.memory = memory
@@ -155,6 +166,17 @@ class Dataset(ABC):
         """How to label a figure measured on this data; override it where the name does not say enough."""
         return self.name
 
+    @property
+    def drawn(self) -> bool:
+        """Whether rows are drawn, so that the split seed matters."""
+        rule = self.protocols[self.protocol].rule
+        return self.split_files is None and rule is not None and rule.drawn
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes where they are known without the files, else none."""
+        return ()
+
     @abstractmethod
     def read(self) -> Pool:
         """Everything the dataset holds.
@@ -162,6 +184,22 @@ class Dataset(ABC):
         Raises:
             DataError: files are missing, incomplete or unreadable; the message names them.
         """
+
+    def index(self) -> Pool:
+        """The pool; `without_images` where labels can be had without decoding them.
+
+        Raises:
+            DataError: as `read`.
+        """
+        return self.read()
+
+    def verify(self) -> Pool:
+        """As `index`, after a look at every file; override it where `read` does not look for all that can be wrong.
+
+        Raises:
+            DataError: files are missing or damaged; names the first five, counts all and says where to get them.
+        """
+        return self.read()
 
     def divide(self, pool: Pool) -> Rows:
         """Row numbers of `train`, `query` and `database` under `self.protocol`, each (M,) int64.
@@ -177,21 +215,30 @@ class Dataset(ABC):
         except DataError as reason:
             raise DataError(f"{self.name}@{self.protocol}: {reason}") from None
 
+    def rows(self, pool: Pool) -> Rows:
+        """The rows of each part as list files have them, or else as `divide` does.
+
+        Raises:
+            DataError: from either, or a part is empty.
+        """
+        divided = read_split_lists(self.split_files, pool) if self.split_files else self.divide(pool)
+        rows = {part: np.ascontiguousarray(r, np.int64) for part, r in divided.items()}
+        for part in PARTS:
+            if len(rows[part]) == 0:
+                raise DataError(f"{self.name}@{self.protocol}: the {part} split is empty")
+        return rows
+
     def load(self) -> LoadedDataset:
         """Read, divide and check.
 
         Raises:
-            DataError: from `read`, or there are fewer than two classes, or a split is empty.
+            DataError: from `read` or `rows`, or there are fewer than two classes.
         """
         self.notes = []
         pool = self.read()
         if len(pool.classes) < 2:
             raise DataError(f"{self.name}: expected at least two classes, got {list(pool.classes)}")
-        divided = read_lists(self.split_files, pool) if self.split_files else self.divide(pool)
-        rows = {part: np.ascontiguousarray(r, np.int64) for part, r in divided.items()}
-        for part in PARTS:
-            if len(rows[part]) == 0:
-                raise DataError(f"{self.name}@{self.protocol}: the {part} split is empty")
+        rows = self.rows(pool)
         if shared := len(np.intersect1d(rows["train"], rows["query"])):
             self.notes.append(f"{shared:,} of {len(rows['query']):,} queries are training images")
         splits = {part: Split(pool.images, r, pool.labels[r]) for part, r in rows.items()}
@@ -207,7 +254,7 @@ class Dataset(ABC):
             train=splits["train"],
             query=splits["query"],
             database=splits["database"],
-            split_sha256=_sha256(rows["train"], rows["query"], rows["database"]),
+            split_sha256=split_sha256(rows),
             images_sha256=remembered_digest(
                 pool.images, _sha256(pool.labels), lambda: _sha256(pool.images, pool.labels)
             ),
@@ -222,7 +269,7 @@ class Dataset(ABC):
         rule = protocol.rule
         return {
             "rule": rule.text if rule else protocol.summary,
-            "seed": self.split_seed if rule and rule.drawn else None,
+            "seed": self.split_seed if self.drawn else None,
         }
 
 
@@ -232,6 +279,11 @@ def _positions(wanted: np.ndarray, rows: np.ndarray) -> np.ndarray:
     at = np.minimum(np.searchsorted(rows, wanted, sorter=order), len(rows) - 1)
     found = order[at]
     return np.where(rows[found] == wanted, found, -1).astype(np.int64)
+
+
+def split_sha256(rows: Rows) -> str:
+    """Of the rows of train, query and database, in hexadecimal."""
+    return _sha256(*(rows[part] for part in PARTS))
 
 
 def _sha256(*arrays: np.ndarray) -> str:

@@ -65,6 +65,7 @@ class Cifar10(Dataset):
             exclude_self=True,
         ),
     }
+    classes = CLASSES
     licence = "none stated; cite Krizhevsky 2009"
     source = "https://www.cs.toronto.edu/~kriz/cifar.html"
 

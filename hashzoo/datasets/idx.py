@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
 from hashzoo.datasets.base import Augmentation, Dataset, Pool, Protocol
+from hashzoo.datasets.checksums import differing
 from hashzoo.datasets.images import data_root, resize_images, some
 from hashzoo.datasets.splits import OFFICIAL
 from hashzoo.errors import DataError
@@ -22,7 +24,7 @@ class IdxDataset(Dataset):
     """Four IDX files, gzipped or not, in the first of `folders` below ROOT that exists, else in ROOT itself."""
 
     folders: ClassVar[tuple[str, ...]]
-    classes: ClassVar[tuple[str, ...]]
+    md5: ClassVar[Mapping[str, str]]  # of the original's .gz files
     protocols: ClassVar = {
         "full": Protocol(
             "the 10,000 test images ask, the 60,000 training images answer and train",
@@ -38,8 +40,7 @@ class IdxDataset(Dataset):
         Raises:
             DataError: a file is missing, damaged, or does not fit the others.
         """
-        root = data_root(self.root)
-        folder = next((root / name for name in self.folders if (root / name).is_dir()), root)
+        folder = self._folder()
         wanted = [f"{part}-{kind}" for part in _PARTS for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
         files = {name: _existing(folder, name) for name in wanted}
         if missing := [name for name, file in files.items() if file is None]:
@@ -60,6 +61,25 @@ class IdxDataset(Dataset):
             colour = resize_images(colour, self.image_size, owner=self.name, memory=self.memory)
         colour.setflags(write=False)
         return Pool(colour, labels.astype(np.int64), self.classes, tests)
+
+    def verify(self) -> Pool:
+        """All images; `notes` says which files are packed otherwise than the original's.
+
+        The published sums are of the packed files; who packs the same content again, as Debian does, gets others. The
+        checksum that gzip keeps of the content has been compared by then.
+
+        Raises:
+            DataError: from `read`.
+        """
+        pool = self.read()
+        folder = self._folder()
+        if others := differing(folder, self.md5):
+            self.notes = [f"not packed as the original, so its MD5 says nothing of the content: {some(others)}"]
+        return pool
+
+    def _folder(self) -> Path:
+        root = data_root(self.root)
+        return next((root / name for name in self.folders if (root / name).is_dir()), root)
 
 
 def read_idx(file: Path, owner: str) -> np.ndarray:

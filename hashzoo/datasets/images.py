@@ -10,7 +10,7 @@ import hashlib
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,18 +55,21 @@ def subfolders(folder: Path) -> list[str]:
         raise _unlisted(reason) from reason
 
 
-def find_classes(split: Path, *, owner: str, extensions: Sequence[str] = EXTENSIONS) -> dict[str, list[str]]:
+def find_classes(
+    split: Path, *, owner: str, extensions: Sequence[str] = EXTENSIONS, only: Collection[str] | None = None
+) -> dict[str, list[str]]:
     """Each class folder of `split` with its images, as paths relative to `split`, both sorted.
 
     Images may lie at any depth below their class folder. Hidden files and files of other kinds are passed over.
 
     Args:
         owner: the dataset that asks, for messages.
+        only: class folders that count; None takes all.
 
     Raises:
         DataError: there is no class folder, or one without an image, or one that cannot be listed.
     """
-    found = {name: _walk(split, name, extensions) for name in subfolders(split)}
+    found = {name: _walk(split, name, extensions) for name in subfolders(split) if only is None or name in only}
     if not found:
         raise DataError(f"{owner}: expected class folders in {split}, found none")
     if empty := [name for name, images in found.items() if not images]:

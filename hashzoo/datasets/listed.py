@@ -95,6 +95,16 @@ class ListedDataset(Dataset):
         self._rows = joined.rows
         return Pool(pixels, joined.listing.labels, joined.classes, names=tuple(names))
 
+    def index(self) -> Pool:
+        """What the lists say, without images.
+
+        Raises:
+            DataError: from `join`.
+        """
+        joined = self.join()
+        self._rows = joined.rows
+        return Pool.without_images(joined.listing.labels, joined.classes, names=tuple(joined.listing.names))
+
     def divide(self, pool: Pool) -> Rows:
         """Each part is its list; `train` answers where there is no `database`."""
         return self._rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from hashzoo.datasets.base import DATASETS
 from hashzoo.datasets.idx import IdxDataset
 
@@ -19,6 +21,12 @@ class Mnist(IdxDataset):
 
     folders = ("MNIST/raw", "mnist")
     classes = tuple("0123456789")
+    md5: ClassVar = {
+        "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+        "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+        "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+        "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+    }
     licence = "CC BY-SA 3.0"
     source = "http://yann.lecun.com/exdb/mnist/"
 

@@ -1,4 +1,4 @@
-"""Who trains, who asks and who answers: drawn from a seed in integer arithmetic alone, or read from list files.
+"""Who trains, who asks and who answers: drawn from a seed in integer arithmetic alone.
 
 Every row gets a key, the row-th number that SplitMix64 gives when started with the seed (Steele, Lea and Flood,
 "Fast splittable pseudorandom number generators", 2014), and rows are drawn in ascending order of their keys. The keys
@@ -10,14 +10,11 @@ from __future__ import annotations
 
 import typing
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from hashzoo.datasets.images import some
 from hashzoo.errors import DataError
 
 PARTS = ("train", "query", "database")
@@ -58,7 +55,10 @@ def row_keys(seed: int, count: int) -> np.ndarray:
 class Draw(ABC):
     """Some of the rows that are left."""
 
-    text: str  # what it takes, in words
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """What it takes, in words."""
 
     @abstractmethod
     def __call__(self, data: Labelled, left: np.ndarray) -> np.ndarray:
@@ -76,7 +76,7 @@ class AtRandom(Draw):
     count: int
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         return f"{self.count:,} images"
 
     def __call__(self, data: Labelled, left: np.ndarray) -> np.ndarray:
@@ -92,7 +92,7 @@ class PerClass(Draw):
     count: int
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         return f"{self.count:,} images of each class"
 
     def __call__(self, data: Labelled, left: np.ndarray) -> np.ndarray:
@@ -115,7 +115,7 @@ class PerLabel(Draw):
     count: int
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         return f"{self.count:,} images for each label (the rarest label first, an image for one label only)"
 
     def __call__(self, data: Labelled, left: np.ndarray) -> np.ndarray:
@@ -141,7 +141,7 @@ class PerLabelShared(Draw):
     count: int
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         return f"{self.count:,} images of each label (an image with several labels counts for each)"
 
     def __call__(self, data: Labelled, left: np.ndarray) -> np.ndarray:
@@ -165,8 +165,15 @@ class OriginalTests(Draw):
 class Rule(ABC):
     """How a protocol divides the rows."""
 
-    drawn: bool  # whether the seed matters
-    text: str  # one sentence
+    @property
+    @abstractmethod
+    def drawn(self) -> bool:
+        """Whether the seed matters."""
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """What happens, in one sentence."""
 
     @abstractmethod
     def __call__(self, data: Labelled, seed: int) -> Rows:
@@ -186,11 +193,11 @@ class QueriesFirst(Rule):
     train_answers: bool = True
 
     @property
-    def drawn(self) -> bool:  # type: ignore[override]
+    def drawn(self) -> bool:
         return self != OFFICIAL
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         if self.train is None:
             return f"{self.query.text} ask; all others answer and train"
         others = "all others answer, these included" if self.train_answers else "all others, without these, answer"
@@ -213,7 +220,7 @@ class TrainFirst(Rule):
     drawn = True
 
     @property
-    def text(self) -> str:  # type: ignore[override]
+    def text(self) -> str:
         return f"{self.train.text} train and answer; all others ask"
 
     def __call__(self, data: Labelled, seed: int) -> Rows:
@@ -237,64 +244,6 @@ class AmongThemselves(Rule):
 OFFICIAL = QueriesFirst(OriginalTests())
 
 
-def read_lists(folder: Path, data: Labelled) -> Rows:
-    """Rows from `train.txt`, `query.txt` and `database.txt` in `folder`.
-
-    The first word of a line says which image: its path as the dataset names it, or the end of such a path where that
-    is enough to tell, or, for a dataset without files, the number of its row, from 0. What follows on the line, such as
-    labels, is not used. Empty lines are passed over.
-
-    Raises:
-        DataError: a list is missing or empty, or a line names no image, or several, or one that the list has already.
-    """
-    paths = {part: folder / f"{part}.txt" for part in PARTS}
-    if missing := [path.name for path in paths.values() if not path.is_file()]:
-        raise DataError(
-            f"expected {', '.join(path.name for path in paths.values())} in {folder}, lacks {some(missing)}"
-        )
-    find = _Finder(data)
-    return {part: np.sort(_read_list(path, find)) for part, path in paths.items()}
-
-
-class _Finder:
-    """From a word of a list to a row."""
-
-    def __init__(self, data: Labelled) -> None:
-        self.count = len(data.labels)
-        self.rows = {name: row for row, name in enumerate(data.names)}
-        self.ends: dict[str, list[str]] = {}
-        for name in data.names:
-            self.ends.setdefault(PurePosixPath(name).name, []).append(name)
-
-    def __call__(self, word: str) -> int | None:
-        if not self.rows:
-            return int(word) if word.isascii() and word.isdigit() and int(word) < self.count else None
-        if word in self.rows:
-            return self.rows[word]
-        fitting = [name for name in self.ends.get(PurePosixPath(word).name, ()) if _one_ends_the_other(name, word)]
-        return self.rows[fitting[0]] if len(fitting) == 1 else None
-
-
-def _one_ends_the_other(name: str, word: str) -> bool:
-    return f"/{name}".endswith(f"/{word}") or f"/{word}".endswith(f"/{name}") or "/" not in name
-
-
-def _read_list(path: Path, find: _Finder) -> np.ndarray:
-    try:
-        words = [line.split(maxsplit=1)[0] for line in path.read_text("utf-8").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as reason:
-        raise DataError(f"{path} cannot be read: {reason}") from reason
-    if not words:
-        raise DataError(f"{path} names no image")
-    rows = [find(word.replace("\\", "/").removeprefix("./")) for word in words]
-    if unknown := [word for word, row in zip(words, rows, strict=True) if row is None]:
-        what = "names of images" if find.rows else f"row numbers below {find.count}"
-        raise DataError(f"{path}: expected {what}, got {len(unknown):,} others: {some(unknown)}")
-    if twice := [words[rows.index(row)] for row, n in Counter(rows).items() if n > 1]:
-        raise DataError(f"{path}: {len(twice):,} images come more than once: {some(twice)}")
-    return np.array(rows, np.int64)
-
-
 def _order(data: Labelled, seed: int) -> np.ndarray:
     return np.argsort(row_keys(seed, len(data.labels)), kind="stable")
 
@@ -304,7 +253,8 @@ def _ascending(train: np.ndarray, query: np.ndarray, database: np.ndarray) -> Ro
 
 
 def _need(sizes: np.ndarray, count: int, classes: tuple[str, ...]) -> None:
-    if (least := int(sizes.argmin())) >= 0 and sizes[least] < count:
+    least = int(sizes.argmin())
+    if sizes[least] < count:
         raise DataError(
             f"expected at least {count:,} images of each class to draw from, got {sizes[least]:,} of {classes[least]}"
         )

@@ -8,11 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from hashzoo.datasets.base import DATASETS, Augmentation, Dataset, Pool, Protocol
+from hashzoo.datasets.checksums import differing
 from hashzoo.datasets.images import data_root, resize_images, some
 from hashzoo.datasets.splits import OFFICIAL
 from hashzoo.errors import DataError
 
-_FILES = ("train_32x32.mat", "test_32x32.mat")
+MD5 = {
+    "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
+    "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
+}
 
 
 @DATASETS.register("svhn")
@@ -32,6 +36,7 @@ class Svhn(Dataset):
             sizes=(73_257, 26_032, 73_257),
         )
     }
+    classes = tuple("0123456789")
     augmentation = Augmentation(shift=4, mirror=False)
     licence = "for non-commercial use only"
     source = "http://ufldl.stanford.edu/housenumbers/"
@@ -46,18 +51,34 @@ class Svhn(Dataset):
         Raises:
             DataError: a file is missing, damaged or not of this dataset.
         """
-        root = data_root(self.root)
-        folder = root / "svhn" if (root / "svhn").is_dir() else root
-        if missing := [name for name in _FILES if not (folder / name).is_file()]:
+        folder = self._folder()
+        if missing := [name for name in MD5 if not (folder / name).is_file()]:
             raise DataError(
                 f"svhn: expected {some(missing)} in {folder} (svhn/ in --data-root); to be had from {self.source}"
             )
-        parts = [_read(folder / name) for name in _FILES]
+        parts = [_read(folder / name) for name in MD5]
         images, labels = (np.concatenate([part[kind] for part in parts]) for kind in (0, 1))
         if self.image_size not in (None, 32):
             images = resize_images(images, self.image_size, owner=self.name, memory=self.memory)
         images.setflags(write=False)
-        return Pool(images, labels, tuple("0123456789"), tests=len(parts[1][1]))
+        return Pool(images, labels, self.classes, tests=len(parts[1][1]))
+
+    def verify(self) -> Pool:
+        """All images, after a look at the MD5 of the files.
+
+        Raises:
+            DataError: from `read`, or a file is not the original.
+        """
+        folder = self._folder()
+        if wrong := differing(folder, MD5):
+            raise DataError(
+                f"svhn: {some(wrong)} in {folder} damaged (the MD5 is not the original's); from {self.source}"
+            )
+        return self.read()
+
+    def _folder(self) -> Path:
+        root = data_root(self.root)
+        return root / "svhn" if (root / "svhn").is_dir() else root
 
 
 def _read(file: Path) -> tuple[np.ndarray, np.ndarray]:

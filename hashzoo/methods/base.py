@@ -157,6 +157,19 @@ class DeepMethod(Method):
         nn.init.zeros_(layer.bias)
         return layer
 
+    def normalized_head(self, features: int) -> nn.Module:
+        """A linear layer whose outputs are batch-normalized.
+
+        For objectives that have a saddle at 0: the outputs of a small network with random weights lie close to it, and
+        are nearly the same for all images.
+        """
+        from torch import nn
+
+        require(self.config.batch_size >= 2, "batch_size", "at least 2 for batch normalization", self.config.batch_size)
+        layer = nn.Linear(features, self.bits, bias=False)
+        nn.init.xavier_uniform_(layer.weight)
+        return nn.Sequential(layer, nn.BatchNorm1d(self.bits))
+
     def backbone(self, in_channels: int = 3) -> Backbone:
         """The backbone that the settings name."""
         from hashzoo.backbones.base import BACKBONES
@@ -188,7 +201,10 @@ class DeepMethod(Method):
         return torch.optim.AdamW(parameters, lr=c.lr, betas=(0.9, c.beta2), weight_decay=c.weight_decay, fused=True)
 
     def on_train_start(self, labels: Tensor) -> None:
-        """Before the first epoch, with the training labels (n,) or (n, C) on the device; fill `extra` here."""
+        """Before the first epoch, with the training labels (n,) or (n, C) on the device; fill `extra` here.
+
+        Torch's random numbers, and `torch.initial_seed()`, are those of the run's seed; the time counts as training.
+        """
 
     def on_epoch_start(self, epoch: int, network: nn.Module) -> None:
         """Schedules and alternating updates go here. Called again after a resume, so keep what must last in `extra`."""

@@ -20,6 +20,7 @@ from hashzoo.losses.base import LOSSES
 from hashzoo.methods.base import METHODS, DeepMethod, Method
 from hashzoo.registry import Registry
 from hashzoo.reports.table import Table
+from hashzoo.reports.wording import labels_held
 from hashzoo.settings import describe
 
 KINDS: dict[str, Registry[Any]] = {
@@ -180,10 +181,6 @@ def _kind(cls: type[Method]) -> str:
 
 def _label_kinds(multi_label: bool) -> str:
     return "one or several" if multi_label else "one"
-
-
-def labels_held(multi_label: bool | None) -> str:
-    return "one or several" if multi_label is None else "several" if multi_label else "one"
 
 
 def _origin(cls: type) -> str:

@@ -3,89 +3,113 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from hashzoo.datasets.base import DATASETS, Dataset, LoadedDataset, Protocol
-from hashzoo.datasets.splits import PARTS
+from hashzoo.datasets.base import DATASETS, Dataset, Pool, Protocol, split_sha256
+from hashzoo.datasets.splits import PARTS, Rows
 from hashzoo.errors import DataError
-from hashzoo.reports.catalogue import labels_held
 from hashzoo.reports.table import Table, plain
+from hashzoo.reports.wording import labels_held
 
 _CLASSES = 100  # more are not listed one by one
+_WIDTH = 120
+_DRAWN = "in ascending order of the numbers that SplitMix64 gives for the split seed, one for each row"
 
 
-def protocols() -> Table:
-    """A row for each protocol of each dataset."""
+def protocols(names: Sequence[str] | None = None) -> Table:
+    """A row for each protocol of each dataset, or of those in `names`."""
     rows = [
         (f"{name}@{key}", *_sizes(protocol), f"mAP@{protocol.topk or 'all'}", protocol.summary)
-        for name in DATASETS.names()
+        for name in names or DATASETS.names()
         for key, protocol in DATASETS.get(name).protocols.items()
     ]
     return Table("datasets and protocols", ("name", *PARTS, "measured by", "who trains, asks and answers"), tuple(rows))
 
 
-def page(words: str, root: Path | None, split_seed: int) -> str:
-    """All about `words`, NAME or NAME@PROTOCOL; without its files, what is known without them.
+def opened(words: str, root: Path | None, split_seed: int, split_files: Path | None) -> Dataset:
+    """The dataset that `words`, NAME or NAME@PROTOCOL, name.
 
     Raises:
         UnknownName: no such dataset or protocol.
+        InvalidInput: there is nothing to draw with this seed.
     """
-    dataset = _opened(words, root, split_seed)
+    name, _, protocol = words.partition("@")
+    return DATASETS.get(name)(root, protocol=protocol or None, split_seed=split_seed, split_files=split_files)
+
+
+def page(dataset: Dataset) -> str:
+    """All about a dataset under its protocol; without its files, what is known without them."""
     protocol = dataset.protocols[dataset.protocol]
+    rule = protocol.rule
     facts = [
         ("protocol", protocol.summary),
-        ("rule", protocol.rule.text if protocol.rule else "its own"),
-        *(zip(PARTS, (f"{size} images" for size in _sizes(protocol)), strict=True) if protocol.sizes else ()),
+        *([("rule", rule.text)] if rule else []),
+        *([("drawn", _DRAWN)] if dataset.drawn else []),
+        *(zip(PARTS, _expected(protocol), strict=True) if protocol.sizes else ()),
         ("measured by", f"mAP@{protocol.topk or 'all'} unless --topk says otherwise"),
         ("labels", f"{labels_held(dataset.multi_label)} an image"),
+        *([("classes", f"{len(dataset.classes)}: {', '.join(dataset.classes)}")] if dataset.classes else []),
         ("licence", dataset.licence or "not stated"),
         ("source", dataset.source or "your own"),
     ]
     parts = [f"{dataset.name}@{dataset.protocol}", "", *_aligned(facts)]
     parts += ["", *(f"  {line}".rstrip() for line in (inspect.getdoc(type(dataset)) or "").splitlines())]
+    if len(dataset.protocols) > 1:
+        parts += ["", *plain([protocols([dataset.name])]).splitlines()]
     try:
-        parts += ["", *_found(dataset.load(), dataset.split_seed)]
+        parts += ["", *_found(dataset)]
     except DataError as reason:
         parts += ["", f"not on this machine: {reason}"]
     return "\n".join(parts) + "\n"
 
 
-def verified(words: str, root: Path | None, split_seed: int) -> str:
-    """One line on a dataset that is whole.
+def verified(dataset: Dataset) -> str:
+    """One line on a dataset that is whole, and one for each thing worth knowing.
 
     Raises:
-        UnknownName: no such dataset or protocol.
         DataError: files are missing or damaged, or there are not as many images as the original has.
     """
-    dataset = _opened(words, root, split_seed)
-    loaded = dataset.load()
-    expected = dataset.protocols[dataset.protocol].sizes
-    found = tuple(len(getattr(loaded, part)) for part in PARTS)
-    if expected and found != expected:
-        wanted, got = (", ".join(f"{n:,} {part}" for n, part in zip(s, PARTS, strict=True)) for s in (expected, found))
-        raise DataError(f"{dataset.name}@{dataset.protocol}: expected {wanted} images, got {got} ({loaded.title})")
-    sizes = ", ".join(f"{n:,} {part}" for n, part in zip(found, PARTS, strict=True))
-    return f"{dataset.name}@{dataset.protocol}: whole ({sizes}), split {loaded.split_sha256}\n"
+    index = dataset.verify()
+    rows = dataset.rows(index)
+    where = f"{dataset.name}@{dataset.protocol}"
+    expected = dataset.protocols[dataset.protocol].sizes or (None,) * len(PARTS)
+    found = [len(rows[part]) for part in PARTS]
+    if not dataset.split_files and any(n not in (None, m) for n, m in zip(expected, found, strict=True)):
+        wanted = ", ".join(f"{n:,} {part}" for n, part in zip(expected, PARTS, strict=True) if n is not None)
+        raise DataError(f"{where}: expected {wanted} images, got {_in_words(found)} ({dataset.title})")
+    lines = [f"{where}: whole ({_in_words(found)}), split {split_sha256(rows)}", *dataset.notes]
+    return "\n".join(lines) + "\n"
 
 
-def _opened(words: str, root: Path | None, split_seed: int) -> Dataset:
-    name, _, protocol = words.partition("@")
-    return DATASETS.get(name)(root, protocol=protocol or None, split_seed=split_seed)
+def _found(dataset: Dataset) -> list[str]:
+    index = dataset.index()
+    rows = dataset.rows(index)
+    seed = f" (seed {dataset.split_seed})" if dataset.drawn else ""
+    return [
+        f"on this machine: {dataset.title}",
+        *dataset.notes,
+        "",
+        *plain([_class_counts(index, rows)]).splitlines(),
+        "",
+        f"split {split_sha256(rows)}{seed}",
+    ]
 
 
-def _found(data: LoadedDataset, seed: int) -> list[str]:
-    counts = [_counts(getattr(data, part).labels, len(data.classes)) for part in PARTS]
-    lines = [f"on this machine: {data.title}", ""]
-    sizes = ("all", *(f"{len(getattr(data, part)):,}" for part in PARTS))
-    classes = [(name, *(f"{count[c]:,}" for count in counts)) for c, name in enumerate(data.classes[:_CLASSES])]
-    table = Table("images by class", ("class", *PARTS), (*classes, sizes))
-    lines += plain([table]).rstrip().splitlines()
-    if len(data.classes) > _CLASSES:
-        lines.append(f"and {len(data.classes) - _CLASSES:,} more classes")
-    drawn = f" (seed {seed})" if data.split.get("seed") is not None else ""
-    return [*lines, "", f"split {data.split_sha256}{drawn}"]
+def _class_counts(index: Pool, rows: Rows) -> Table:
+    counts = [_counts(index.labels[rows[part]], len(index.classes)) for part in PARTS]
+    lines = [(name, *(f"{count[c]:,}" for count in counts)) for c, name in enumerate(index.classes[:_CLASSES])]
+    if len(index.classes) > _CLASSES:
+        lines.append((f"{len(index.classes) - _CLASSES:,} more", *("" for _ in PARTS)))
+    lines.append(("all images", *(f"{len(rows[part]):,}" for part in PARTS)))
+    if index.labels.ndim == 2:
+        several = [np.count_nonzero(index.labels[rows[part]], axis=1) for part in PARTS]
+        lines.append(("  with several labels", *(f"{np.count_nonzero(n > 1):,}" for n in several)))
+        lines.append(("  with no label", *(f"{np.count_nonzero(n == 0):,}" for n in several)))
+    return Table("images by class", ("class", *PARTS), tuple(lines))
 
 
 def _counts(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -94,9 +118,20 @@ def _counts(labels: np.ndarray, classes: int) -> np.ndarray:
 
 
 def _sizes(protocol: Protocol) -> tuple[str, ...]:
-    return tuple(f"{size:,}" for size in protocol.sizes) if protocol.sizes else ("",) * len(PARTS)
+    return tuple("" if size is None else f"{size:,}" for size in protocol.sizes or (None,) * len(PARTS))
 
 
-def _aligned(facts: list[tuple[str, str]]) -> list[str]:
-    width = max(len(name) for name, _ in facts) + 2
-    return [f"  {name.ljust(width)}{text}" for name, text in facts]
+def _expected(protocol: Protocol) -> tuple[str, ...]:
+    return tuple(f"{size} images" if size else "as many as there are" for size in _sizes(protocol))
+
+
+def _in_words(sizes: Sequence[int]) -> str:
+    return ", ".join(f"{n:,} {part}" for n, part in zip(sizes, PARTS, strict=True))
+
+
+def _aligned(facts: Sequence[tuple[str, str]]) -> list[str]:
+    width = max(len(name) for name, _ in facts) + 4
+    lines: list[str] = []
+    for name, text in facts:
+        lines += textwrap.wrap(text, _WIDTH, initial_indent=f"  {name}".ljust(width), subsequent_indent=" " * width)
+    return lines

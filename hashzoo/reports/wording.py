@@ -42,3 +42,8 @@ def map_in_words(definition: Mapping[str, Any]) -> str:
         f"relevant: {definition.get('relevance')}",
     )
     return f"{map_name(definition)} by Hamming distance ({'; '.join(parts)})"
+
+
+def labels_held(multi_label: bool | None) -> str:
+    """How many labels an image of a dataset has; None is one or several, as the files say."""
+    return "one or several" if multi_label is None else "several" if multi_label else "one"

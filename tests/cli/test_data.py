@@ -28,7 +28,7 @@ def test_every_protocol_has_a_row(capsys):
 def test_a_dataset_that_is_there_shows_its_classes_and_split(capsys):
     assert main(["data", "show", "digits"]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^all +1,437 +360 +1,437$", out, re.M)
+    assert re.search(r"^all images +1,437 +360 +1,437$", out, re.M)
     assert re.search(r"^split [0-9a-f]{64}$", out, re.M)
 
 

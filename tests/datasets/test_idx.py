@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import os
 from pathlib import Path
 
@@ -87,6 +88,23 @@ def test_labels_and_images_that_do_not_fit(tmp_path, four):
     write(tmp_path, four, zipped=False)
     with pytest.raises(DataError, match=r"holds images \(30, 28, 28\) and labels \(29,\)"):
         DATASETS.get("mnist")(tmp_path).load()
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")])
+def test_verify_says_which_files_are_packed_anew(tmp_path, four, monkeypatch, name, theirs):
+    import torchvision.datasets
+
+    cls = DATASETS.get(name)
+    assert cls.md5 == dict(getattr(torchvision.datasets, theirs).resources)
+    write(tmp_path, four, zipped=True)
+    files = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(cls, "md5", {file.name: hashlib.md5(file.read_bytes()).hexdigest() for file in files[1:]})
+    dataset = cls(tmp_path)
+    assert dataset.verify().tests == 10
+    assert dataset.notes == []
+    monkeypatch.setitem(cls.md5, files[0].name, "0" * 32)
+    dataset.verify()
+    assert dataset.notes == [f"not packed as the original, so its MD5 says nothing of the content: {files[0].name}"]
 
 
 @pytest.mark.skipif(not DEBIAN.is_dir(), reason="needs the Debian package dataset-fashion-mnist")

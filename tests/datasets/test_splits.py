@@ -17,7 +17,6 @@ from hashzoo.datasets.splits import (
     PerLabelShared,
     QueriesFirst,
     TrainFirst,
-    read_lists,
     row_keys,
 )
 from hashzoo.errors import DataError
@@ -139,44 +138,3 @@ def test_an_image_counts_for_all_its_labels():
 def test_too_few_images(draw, data, message):
     with pytest.raises(DataError, match=message):
         QueriesFirst(draw)(data, 0)
-
-
-def write_lists(folder, **lists):
-    for part, lines in lists.items():
-        (folder / f"{part}.txt").write_text("".join(f"{line}\n" for line in lines))
-
-
-def test_lists_name_images_by_path_or_its_end_and_labels_are_passed_over(tmp_path):
-    data = pool([0, 1, 0, 1], names=("train/a/1.png", "train/b/1.png", "test/a/2.png", "test/b/3.png"))
-    write_lists(
-        tmp_path, train=["a/1.png 0", "", "train/b/1.png 1"], query=["./2.png 1 0"], database=["x/test/b/3.png"]
-    )
-    rows = read_lists(tmp_path, data)
-    assert {part: row.tolist() for part, row in rows.items()} == {"train": [0, 1], "query": [2], "database": [3]}
-
-
-def test_lists_name_images_without_files_by_row(tmp_path):
-    write_lists(tmp_path, train=[2, 0], query=[1], database=[3])
-    assert read_lists(tmp_path, pool([0, 1, 0, 1]))["train"].tolist() == [0, 2]
-
-
-@pytest.mark.parametrize(
-    ("query", "message"),
-    [
-        (["9.png", "8.png"], r"expected names of images, got 2 others: 9\.png, 8\.png"),
-        (["1.png"], r"expected names of images, got 1 others: 1\.png"),  # there are two of that name
-        (["test/a/2.png", "test/a/2.png"], "1 images come more than once: test/a/2.png"),
-        ([], "names no image"),
-    ],
-)
-def test_lists_that_do_not_fit(tmp_path, query, message):
-    data = pool([0, 1, 0], names=("train/a/1.png", "train/b/1.png", "test/a/2.png"))
-    write_lists(tmp_path, train=["a/1.png"], query=query, database=["b/1.png"])
-    with pytest.raises(DataError, match=message):
-        read_lists(tmp_path, data)
-
-
-def test_a_list_that_is_missing(tmp_path):
-    write_lists(tmp_path, train=[0])
-    with pytest.raises(DataError, match=r"lacks query\.txt, database\.txt"):
-        read_lists(tmp_path, pool([0, 1]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -57,3 +59,19 @@ def test_another_layout(tmp_path, changes, message):
     write(tmp_path, **changes)
     with pytest.raises(DataError, match=message):
         Svhn(tmp_path).load()
+
+
+def test_verify_compares_the_published_checksums(tmp_path, monkeypatch):
+    from torchvision.datasets import SVHN
+
+    from hashzoo.datasets import svhn
+
+    assert {SVHN.split_list[part][1]: SVHN.split_list[part][2] for part in ("train", "test")} == svhn.MD5
+    write(tmp_path)
+    assert len(Svhn(tmp_path).load().query) == 20
+    with pytest.raises(DataError, match=r"svhn: train_32x32\.mat, test_32x32\.mat in .* damaged \(the MD5 is not"):
+        Svhn(tmp_path).verify()
+    monkeypatch.setattr(
+        svhn, "MD5", {name: hashlib.md5((tmp_path / name).read_bytes()).hexdigest() for name in svhn.MD5}
+    )
+    assert Svhn(tmp_path).verify().tests == 20

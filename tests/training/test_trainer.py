@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +14,14 @@ from torch import nn
 from hashzoo.datasets.base import Augmentation, Split
 from hashzoo.errors import CheckpointError, HashzooError, InvalidSetting
 from hashzoo.methods.base import DeepMethod, Task
+from hashzoo.methods.cnnh import CNNH
+from hashzoo.methods.csq import CSQ
+from hashzoo.methods.dlbhc import DLBHC
 from hashzoo.methods.dpsh import DPSH
 from hashzoo.methods.dsh import DSH
+from hashzoo.methods.greedyhash import GreedyHash
+from hashzoo.methods.hashnet import HashNet
+from hashzoo.methods.orthohash import OrthoHash
 from hashzoo.training import trainer
 from hashzoo.training.checkpoint import Checkpoint
 from hashzoo.training.trainer import TrainOptions, train
@@ -43,6 +50,10 @@ class InterruptedDSH(Interrupted, DSH):
 
 class InterruptedDPSH(Interrupted, DPSH):
     pass
+
+
+def interrupted(cls):
+    return type(f"Interrupted{cls.__name__}", (Interrupted, cls), {})
 
 
 class Counting(Interrupted, DeepMethod):
@@ -87,8 +98,14 @@ CASES = {
     "adamw": (InterruptedDSH, {}),
     "sgd": (InterruptedDSH, {"optimizer": "sgd", "schedule": "step"}),
     "batch norm": (InterruptedDSH, {"backbone": "resnet_cifar", "schedule": "cosine", "sampler": "shuffled"}),
-    "memory": (InterruptedDPSH, {}),
+    "memory": (InterruptedDPSH, {"memory": True, "sampler": "shuffled"}),
     "epoch hook": (Counting, {}),
+    "codes of a first stage": (interrupted(CNNH), {}),
+    "centres and ties": (interrupted(CSQ), {}),
+    "centres and batch norm": (interrupted(OrthoHash), {}),
+    "classifier": (interrupted(DLBHC), {}),
+    "classifier of signs": (interrupted(GreedyHash), {}),
+    "continuation": (interrupted(HashNet), {}),
 }
 
 
@@ -361,3 +378,14 @@ def test_training_separates_easy_classes(split):
     distance = (12 - codes @ codes.T) / 2
     same = split.labels[:, None] == split.labels[None, :]
     assert distance[same].mean() < 1 < 3 < distance[~same].mean()
+
+
+def test_the_time_of_a_first_stage_counts_as_training(split):
+    class Slow(DSH):
+        def on_train_start(self, labels):
+            time.sleep(0.2)
+
+    _, seconds = train(build(Slow, split, epochs=1), split, SHIFTED, TrainOptions())
+    _, without = train(build(DSH, split, epochs=1), split, SHIFTED, TrainOptions())
+    assert seconds > 0.2
+    assert without > 0
