@@ -2,9 +2,9 @@
 
     python benchmarks/loading.py --data-root DIR
 
-First the time of `cifar10` from an image tree in DIR, without and with a cache. Then decoding, resizing and storing of
-JPEGs that the script makes (smooth random pictures, quality 90) beside pure decoding by as many threads, in turns, so
-that a busy moment of the machine hits both.
+First the time of `cifar10` from an image tree in DIR, without and with a cache. Then JPEGs of 224x224 that the
+script makes: decoded only, by as many threads as there are cores; decoded and resized; and stored in the cache as well.
+These take turns, so that a busy moment of the machine hits all.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ import numpy as np
 from PIL import Image
 
 from hashzoo import DATASETS
-from hashzoo.datasets.images import load_images
+from hashzoo.datasets.images import Decoding, load_images
 from hashzoo.datasets.workers import workers
 from hashzoo.experiments.environment import describe
+from hashzoo.memory import default_budget
 
 SIDE = 224
 
@@ -59,12 +60,15 @@ def cifar10(root: Path, rounds: int) -> dict[str, Any]:
 
 
 def make_pictures(folder: Path, count: int) -> list[str]:
-    """JPEGs of SIDE x SIDE: noise of 14x14 enlarged, as smooth as photographs are."""
+    """JPEGs of SIDE x SIDE and about 20 kB: noise at five scales, coarse ones stronger, as in photographs."""
     rng = np.random.default_rng(0)
     names = [f"{number:05}.jpg" for number in range(count)]
     for name in names:
-        small = Image.fromarray(rng.integers(0, 256, (14, 14, 3), dtype=np.uint8))
-        small.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(folder / name, quality=90)
+        pixels = np.full((SIDE, SIDE, 3), 128.0)
+        for cells, strength in ((7, 40), (14, 30), (28, 20), (56, 12), (112, 12)):
+            coarse = Image.fromarray(rng.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
+            pixels += (np.asarray(coarse.resize((SIDE, SIDE), Image.Resampling.BICUBIC)) - 127.5) * (strength / 74)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / name, quality=90)
     return names
 
 
@@ -81,19 +85,23 @@ def decode_only(folder: Path, names: list[str]) -> None:
 
 
 def pictures(count: int, size: int, rounds: int) -> dict[str, Any]:
-    """Images a second of decoding alone and of the whole way into the cache, and their ratio."""
-    with tempfile.TemporaryDirectory() as folder:
-        names = make_pictures(Path(folder), count)
-        decode_only(Path(folder), names)  # from now on the files are in memory
-        alone, whole = [], []
-        for _ in range(rounds):
-            alone.append(seconds(lambda: decode_only(Path(folder), names)))
-            whole.append(with_empty_cache(lambda: load_images(Path(folder), names, owner="benchmark", image_size=size)))
+    """Images a second: decoded only; decoded and resized; and all the way into the cache."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        names = make_pictures(folder, count)
+        decoding = Decoding(folder, names, (size, size), None, size, "benchmark", default_budget(), "")
+        ways: dict[str, Callable[[], float]] = {
+            "decoded": lambda: seconds(lambda: decode_only(folder, names)),
+            "resized": lambda: seconds(lambda: sum(map(len, decoding.blocks()))),
+            "stored": lambda: with_empty_cache(lambda: load_images(folder, names, owner="benchmark", image_size=size)),
+        }
+        decode_only(folder, names)  # from now on the files are in memory
+        times = [{way: measure() for way, measure in ways.items()} for _ in range(rounds)]
+    best = {way: min(time[way] for time in times) for way in ways}
     return {
         "size": size,
-        "decoding_alone_per_s": round(count / min(alone)),
-        "whole_per_s": round(count / min(whole)),
-        "ratio": round(min(alone) / min(whole), 2),
+        "images_per_second": {way: round(count / time) for way, time in best.items()},
+        "ratio": {way: round(best["decoded"] / time, 2) for way, time in best.items()},
     }
 
 
@@ -123,11 +131,9 @@ def main() -> None:
         print(f"  {figures['cifar10']['what']}, first load             {figures['cifar10']['first_s']:8.2f} s")
         print(f"  {figures['cifar10']['what']}, later loads            {figures['cifar10']['later_s']:8.2f} s")
     for row in figures["pictures"]:
-        print(f"  {SIDE}x{SIDE} JPEG, decoding alone           {row['decoding_alone_per_s']:8} images/s")
-        print(
-            f"  the same to {row['size']}x{row['size']} and into the cache  {row['whole_per_s']:8} images/s, "
-            f"{row['ratio']:.0%} of it"
-        )
+        print(f"  {SIDE}x{SIDE} JPEG to {row['size']}x{row['size']}, images/s (share of decoding alone)")
+        for way, speed in row["images_per_second"].items():
+            print(f"    {way:<24} {speed:8}  {row['ratio'][way]:.0%}")
 
 
 if __name__ == "__main__":
