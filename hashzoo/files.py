@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,5 +31,6 @@ def write_atomically(file: Path, data: bytes | Iterable[Any]) -> None:
             os.fsync(stream.fileno())
         os.replace(temporary, file)
     except OSError as cause:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be the folder that is none
+            temporary.unlink()
         raise StorageError(f"cannot write {file}: {cause.strerror or cause}") from cause

@@ -116,7 +116,7 @@ def load_images(
     expected = source_size if image_size or source_size else _first_size(root, names)
     height, width = (image_size, image_size) if image_size else expected or (1, 1)
     hint = "" if source_size else "images differ in size and need --image-size: "
-    decoding = _Decoding(root, names, (height, width), expected, image_size, owner, memory, hint)
+    decoding = Decoding(root, names, (height, width), expected, image_size, owner, memory, hint)
     return write_pixels(file, (len(names), height, width, 3), decoding.blocks, owner=owner, memory=memory)
 
 
@@ -126,7 +126,7 @@ def check_images(root: Path, names: Sequence[str], *, owner: str, memory: int) -
     Raises:
         DataError: some do not decode; names the first five and counts all.
     """
-    for _ in _Decoding(root, names, (1, 1), None, 1, owner, memory, "").blocks():
+    for _ in Decoding(root, names, (1, 1), None, 1, owner, memory, "").blocks():
         pass
 
 
@@ -211,7 +211,8 @@ def _narrow(grey: np.ndarray) -> np.ndarray:
 def _to_size(image: Image.Image, side: int) -> np.ndarray:
     from PIL import Image
 
-    return np.asarray(image.resize((side, side), Image.Resampling.BILINEAR))
+    same = image.size == (side, side)  # then Pillow would make a copy
+    return np.asarray(image if same else image.resize((side, side), Image.Resampling.BILINEAR))
 
 
 def _first_size(root: Path, names: Sequence[str]) -> Size | None:
@@ -227,7 +228,7 @@ def _first_size(root: Path, names: Sequence[str]) -> Size | None:
     return None
 
 
-class _Decoding:
+class Decoding:
     """Files to blocks of (B, *size, 3) uint8; half of `memory` for those under way, half for pictures at full size."""
 
     def __init__(
