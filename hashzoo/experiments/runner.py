@@ -135,6 +135,13 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
     for note in data.notes:
         reporter.note(f"{data.title}: {note}")
     folders = [_checked_folder(cell, data, options) for cell in cells]
+    for cell in cells[:1]:
+        method = _method(cell, data, options)
+        if _sampler(method) == "shuffled" and cell.config.sampler == "class_aware":
+            reporter.note(
+                f"{cell.method}: images have several labels, so batches are shuffled, not class-aware; "
+                "--set sampler=label_balanced draws for every label equally often"
+            )
     return [_run(cell, data, folder, options, reporter) for cell, folder in zip(cells, folders, strict=True)]
 
 
@@ -273,6 +280,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "image_size": cell.image_size,
         "augmentation": facts["augmentation"],
         "config": facts["config"],
+        "sampler": _sampler(method),
         "config_hash": _short_hash(facts),
         "series": series_hash(cell, data),
         "metrics": ranking.metrics | bits.metrics,
@@ -339,6 +347,11 @@ def _method(cell: Cell, data: LoadedDataset, options: RunOptions) -> Method:
     height, width = data.train.images.shape[1:3]
     task = Task(len(data.classes), len(data.train), (height, width), data.multi_label)
     return cls(cell.bits, task, cell.config, download=options.download)
+
+
+def _sampler(method: Method) -> str | None:
+    """What made the batches of a deep method."""
+    return method.sampler_in_effect() if isinstance(method, DeepMethod) else None
 
 
 def _described(config: Any) -> dict[str, Any]:

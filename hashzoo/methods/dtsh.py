@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from torch import nn
+
 from hashzoo.losses.base import Loss
 from hashzoo.losses.quantization import Quantization
 from hashzoo.losses.triplet_likelihood import TripletLikelihood
@@ -26,6 +28,8 @@ class DTSH(DeepMethod):
         "a small network from scratch by default; the authors fine-tune CNN-F on 224x224 images",
         "margin 5 and the quantization term as a mean over bits times 1, as in ports; "
         "the authors' code has half the code length and 100 times the sum over bits",
+        "outputs are batch-normalized: in a small network from scratch they start near 0, where the likelihood has a "
+        "saddle",
         "a mean over the triplets of each anchor, then over anchors, where the paper has a sum",
         "AdamW with a one-cycle schedule; the authors take SGD",
     )
@@ -34,6 +38,9 @@ class DTSH(DeepMethod):
     class Config(DeepMethod.Config):
         margin: float = 5.0  # on the difference of halved inner products
         eta: float = 1.0  # weight of the quantization term, a mean over bits
+
+    def head(self, features: int) -> nn.Module:
+        return self.normalized_head(features)
 
     def losses(self) -> list[tuple[float, Loss]]:
         return [

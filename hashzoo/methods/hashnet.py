@@ -28,6 +28,8 @@ class HashNet(DeepMethod):
     defaults_from = "alpha and growth: the authors' code (0.005 x 10,000 iterations); optimiser and schedule: ours"
     deviations = (
         "a small network from scratch by default; the authors fine-tune AlexNet",
+        "outputs are batch-normalized: in a small network from scratch they start near 0, where the likelihood has a "
+        "saddle",
         "beta grows at the start of each epoch; the authors' every 200 of 10,000 iterations",
         "all pairs of one batch; the authors compare two batches of 36 with each other",
         "similar and dissimilar pairs are weighted by their numbers in the batch, as in the paper; "
@@ -43,6 +45,9 @@ class HashNet(DeepMethod):
         def __post_init__(self) -> None:
             super().__post_init__()
             require(self.growth >= 0, "growth", "0 or more", self.growth)
+
+    def head(self, features: int) -> nn.Module:
+        return self.normalized_head(features)
 
     def on_epoch_start(self, epoch: int, network: nn.Module) -> None:
         self.beta = (1 + self.config.growth * epoch / self.config.epochs) ** 0.5

@@ -11,7 +11,6 @@ from hashzoo.losses.base import Batch
 from hashzoo.losses.centres import hash_centres
 from hashzoo.losses.cosine_margin import CosineMargin
 from hashzoo.methods.base import METHODS, DeepMethod
-from hashzoo.settings import require
 
 
 @METHODS.register("orthohash")
@@ -42,14 +41,8 @@ class OrthoHash(DeepMethod):
         scale: float = 8.0  # of cosines before the softmax
         margin: float = 0.2  # taken from the cosine with the image's own class
 
-        def __post_init__(self) -> None:
-            super().__post_init__()
-            require(self.batch_size >= 2, "batch_size", "at least 2 for batch normalization", self.batch_size)
-
     def head(self, features: int) -> nn.Module:
-        linear = nn.Linear(features, self.bits, bias=False)
-        nn.init.xavier_uniform_(linear.weight)
-        return nn.Sequential(linear, nn.BatchNorm1d(self.bits))
+        return self.normalized_head(features)
 
     def on_train_start(self, labels: Tensor) -> None:
         centres = torch.from_numpy(hash_centres(self.task.num_classes, self.bits, torch.initial_seed()))

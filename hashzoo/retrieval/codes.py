@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import backend, thread_count
+from hashzoo.retrieval.devices import is_elsewhere, outline, packed_there
 from hashzoo.retrieval.reference import Packed
 
 MOST_BITS = 4096
@@ -43,12 +44,14 @@ def unpack(packed: Any, bits: int, *, threads: int | None = None) -> NDArray[np.
 def as_array(values: Any, name: str) -> NDArray[Any]:
     """An array over the memory of `values` where it has any (numpy, CPU tensors, DLPack); lists are converted.
 
-    A copy is made of foreign byte order only.
+    A copy is made of foreign byte order, and of tensors on other devices, only.
 
     Raises:
         InvalidInput: not readable as an array of numbers.
     """
     try:
+        if is_elsewhere(values):
+            values = values.cpu()
         if not hasattr(values, "__array__") and hasattr(values, "__dlpack__"):
             array = np.from_dlpack(values)
         else:
@@ -63,18 +66,27 @@ def as_array(values: Any, name: str) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def code_pair(query: Any, database: Any, bits: int | None, threads: int) -> tuple[Packed, Packed, int | None]:
+def code_pair(
+    query: Any, database: Any, bits: int | None, threads: int, core: Any = None
+) -> tuple[Packed, Packed, int | None]:
     """Both sides packed, and their common length in bits: None if both came packed and `bits` is None.
+
+    A tensor on another device stays there, packed, if a `core` of a device is to read it.
 
     Raises:
         InvalidInput: bad codes, or two sides of different length.
     """
     if bits is not None:
         check_bits(bits)
-    arrays = {"query": as_array(query, "query"), "database": as_array(database, "database")}
+    given = {"query": query, "database": database}
+    there = {name: core is not None and is_elsewhere(codes) for name, codes in given.items()}
+    arrays = {name: (outline if there[name] else as_array)(codes, name) for name, codes in given.items()}
     for name, array in arrays.items():
         bits = _length(array, name, bits)
-    q, d = (_packed(array, name, bits, threads) for name, array in arrays.items())
+    q, d = (
+        _packed_there(given[name], array, name, bits) if there[name] else _packed(array, name, bits, threads)
+        for name, array in arrays.items()
+    )
     if q.shape[1] != d.shape[1]:
         raise InvalidInput(f"query has {q.shape[1]} words a code, database has {d.shape[1]}: lengths must be equal")
     return q, d, bits
@@ -100,16 +112,9 @@ def checked_packed(array: NDArray[Any], name: str, bits: int | None) -> Packed:
     Raises:
         InvalidInput: wrong dtype, shape or width, or a spare bit is set.
     """
-    if array.dtype != np.uint64 or array.ndim != 2:
-        raise InvalidInput(f"{name}: expected packed (N, W) uint64, got {array.dtype} of shape {array.shape}")
-    if not 1 <= array.shape[1] <= MOST_BITS // 64:
-        raise InvalidInput(f"{name}: expected 1 to {MOST_BITS // 64} words a code, got {array.shape[1]}")
-    if bits is not None:
-        check_bits(bits)
-        if array.shape[1] != -(-bits // 64):
-            raise InvalidInput(f"{name}: {bits} bits take {-(-bits // 64)} words a code, got {array.shape[1]}")
-        if bits % 64 and (array[:, -1] >> np.uint64(bits % 64)).any():
-            raise InvalidInput(f"{name}: a bit beyond the first {bits} is set; spare bits must be zero")
+    _check_words(array, name, bits)
+    if bits is not None and bits % 64 and (array[:, -1] >> np.uint64(bits % 64)).any():
+        raise InvalidInput(f"{name}: a bit beyond the first {bits} is set; spare bits must be zero")
     return contiguous(array)
 
 
@@ -139,13 +144,36 @@ def _packed(array: NDArray[Any], name: str, bits: int | None, threads: int) -> P
     return checked_packed(array, name, bits) if array.dtype == np.uint64 else _pack(array, name, threads)
 
 
-def _pack(array: NDArray[Any], name: str, threads: int) -> Packed:
+def _packed_there(tensor: Any, shape: NDArray[Any], name: str, bits: int | None) -> Any:
+    if shape.dtype == np.uint64:
+        _check_words(shape, name, bits)
+    else:
+        _check_columns(shape, name)
+    return packed_there(tensor, name, bits)
+
+
+def _check_words(array: NDArray[Any], name: str, bits: int | None) -> None:
+    if array.dtype != np.uint64 or array.ndim != 2:
+        raise InvalidInput(f"{name}: expected packed (N, W) uint64, got {array.dtype} of shape {array.shape}")
+    if not 1 <= array.shape[1] <= MOST_BITS // 64:
+        raise InvalidInput(f"{name}: expected 1 to {MOST_BITS // 64} words a code, got {array.shape[1]}")
+    if bits is not None:
+        check_bits(bits)
+        if array.shape[1] != -(-bits // 64):
+            raise InvalidInput(f"{name}: {bits} bits take {-(-bits // 64)} words a code, got {array.shape[1]}")
+
+
+def _check_columns(array: NDArray[Any], name: str) -> None:
     if array.ndim != 2:
         raise InvalidInput(f"{name}: expected (N, K) codes, got shape {array.shape}")
     if array.dtype == np.uint64:
         raise InvalidInput(f"{name}: expected codes to pack, got uint64, which is the packed form already")
     if not 1 <= array.shape[1] <= MOST_BITS:
         raise InvalidInput(f"{name}: expected 1 to {MOST_BITS} bits a code, got {array.shape[1]}")
+
+
+def _pack(array: NDArray[Any], name: str, threads: int) -> Packed:
+    _check_columns(array, name)
     # float16 and the like: the narrowest type that the core reads and that loses nothing; long double loses no sign.
     wide_enough = [t for t in _PACKABLE[array.dtype.kind] if np.dtype(t).itemsize >= array.dtype.itemsize]
     target = np.int64 if array.dtype.kind == "u" and not wide_enough else (wide_enough or [np.float64])[0]

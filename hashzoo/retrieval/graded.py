@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import query_blocks, thread_count
+from hashzoo.retrieval.devices import core_for
 from hashzoo.retrieval.labels import Labels, checked_codes, excluded_rows
 from hashzoo.retrieval.reference import GradedCounts
 from hashzoo.retrieval.ties import Floats, Groups, Integers, harmonic, possible_hits, random_order, ratio
@@ -56,6 +57,7 @@ def evaluate_graded(
     gain: str = "linear",
     exclude: Any = None,
     threads: int | None = None,
+    device: Any = None,
 ) -> GradedMetrics:
     """Ranks the database for every query by Hamming distance and weighs each row by the labels it shares; exact.
 
@@ -70,6 +72,7 @@ def evaluate_graded(
         exclude: `(Q,)` integers: a database row that is not part of the query's database (the query itself, when a
             set is searched with itself), or -1.
         threads: default `HASHZOO_THREADS`, else every core of this process; results do not depend on it.
+        device: as `retrieval.distances` takes it; results do not depend on it either.
 
     Raises:
         InvalidInput: anything that does not fit the above; an empty query or database; an exponential gain for a query
@@ -81,7 +84,8 @@ def evaluate_graded(
         raise InvalidInput(f"topk: expected a whole number from 1 or None, got {topk!r}")
     workers = thread_count(threads)
     labels = Labels.of(query_labels, database_labels, workers)
-    q, d, length = checked_codes(query, database, bits, labels, workers)
+    core = core_for(device, query, database)
+    q, d, length = checked_codes(query, database, bits, labels, workers, core)
     excluded = excluded_rows(exclude, len(q), len(d))
     most = labels.most()
     if gain == "exponential" and most > _MOST_EXPONENTIAL:
@@ -92,7 +96,7 @@ def evaluate_graded(
     cut = _CutOff.of(topk, len(d))
     parts = []
     for rows in query_blocks(q, d, (length + 1) * len(gains)):
-        counts = labels.count_graded(q[rows], d, rows, length, gains, cut.discount, workers, excluded)
+        counts = labels.count_graded(q[rows], d, rows, length, gains, cut.discount, workers, excluded, core)
         parts.append(_measured(counts, gains, cut))
     *values, relevant = (np.concatenate(part) for part in zip(*parts, strict=True))
     ndcg, acg, wap, ndcg_stable, acg_stable, wap_stable = (float(value.mean()) for value in values)

@@ -63,12 +63,18 @@ class Labels:
         threads: int,
         exclude: NDArray[np.int64] | None,
         stable: bool,
+        core: Any,
     ) -> Counts:
-        """`reference.count` for the queries `chosen`, whose codes are `query`; `exclude` is for all queries."""
-        core = backend()
+        """`reference.count` for the queries `chosen`, whose codes are `query`; `exclude` is for all queries.
+
+        `core` is of a device, None for the CPU's.
+        """
+        core = core or backend()
         count = core.count_classes if self.query.ndim == 1 else core.count_masks
         excluded = None if exclude is None else exclude[chosen]
-        return count(query, database, self.query[chosen], self.database, bits, topk, threads, excluded, stable)
+        given = (query, database, self.query[chosen], self.database, bits, topk, threads, excluded, stable)
+        counts: Counts = count(*given)
+        return counts
 
     def most(self) -> int:
         """The greatest number of labels of a query, at least 1: no row shares more with one."""
@@ -86,30 +92,38 @@ class Labels:
         discount: NDArray[np.float64],
         threads: int,
         exclude: NDArray[np.int64] | None,
+        core: Any,
     ) -> GradedCounts:
-        """`reference.count_graded` for the queries `chosen`, whose codes are `query`; `exclude` is for all queries."""
-        core = backend()
+        """`reference.count_graded` for the queries `chosen`, whose codes are `query`; `exclude` is for all queries.
+
+        `core` is of a device, None for the CPU's.
+        """
+        core = core or backend()
         count = core.count_graded_classes if self.query.ndim == 1 else core.count_graded_masks
         excluded = None if exclude is None else exclude[chosen]
-        return count(query, database, self.query[chosen], self.database, bits, gain, discount, threads, excluded)
+        given = (query, database, self.query[chosen], self.database, bits, gain, discount, threads, excluded)
+        counts: GradedCounts = count(*given)
+        return counts
 
 
 def checked_codes(
-    query: Any, database: Any, bits: int | None, labels: Labels, threads: int
+    query: Any, database: Any, bits: int | None, labels: Labels, threads: int, core: Any
 ) -> tuple[Packed, Packed, int]:
     """Both sides packed, with at least one code each and one label (set) per code, and their length in bits.
+
+    `core` is of the device that is to read them, None for the CPU's; the database is then in its memory if it fits.
 
     Raises:
         InvalidInput: codes or labels do not fit.
     """
-    q, d, length = code_pair(query, database, bits, threads)
+    q, d, length = code_pair(query, database, bits, threads, core)
     if length is None:
         raise InvalidInput("bits: packed codes do not tell their length; pass bits=")
     for name, codes in (("query", q), ("database", d)):
         if len(codes) == 0:
             raise InvalidInput(f"{name}: expected at least one code, got none")
     labels.check_lengths(len(q), len(d))
-    return q, d, length
+    return q, d if core is None else core.resident(d), length
 
 
 def excluded_rows(exclude: Any, queries: int, rows: int) -> NDArray[np.int64] | None:

@@ -12,6 +12,7 @@ from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import query_blocks, thread_count
 from hashzoo.retrieval.curves import Curves, PRCurve
 from hashzoo.retrieval.definitions import SKIP_MISSED, TIES, Rules
+from hashzoo.retrieval.devices import core_for
 from hashzoo.retrieval.kept import Kept, mean_of_kept
 from hashzoo.retrieval.labels import Labels, checked_codes, excluded_rows
 from hashzoo.retrieval.reference import ALL_BUT_LAST, AT_RELEVANT
@@ -87,6 +88,7 @@ def evaluate(
     exclude: Any = None,
     stable: bool = True,
     threads: int | None = None,
+    device: Any = None,
 ) -> Metrics:
     """Ranks the database for every query by Hamming distance and measures the rankings; exact, nothing is sampled.
 
@@ -110,6 +112,7 @@ def evaluate(
             set is searched with itself), or -1.
         stable: False leaves `map_stable` out (NaN), which is several times faster.
         threads: default `HASHZOO_THREADS`, else every core of this process; results do not depend on it.
+        device: as `retrieval.distances` takes it; results do not depend on it either.
 
     Raises:
         InvalidInput: anything that does not fit the above; an empty query or database; nothing left after "skip".
@@ -119,7 +122,8 @@ def evaluate(
         raise InvalidInput("stable: this ranking takes equal distances in stable order, so it cannot be left out")
     workers = thread_count(threads)
     labels = Labels.of(query_labels, database_labels, workers)
-    q, d, length = checked_codes(query, database, bits, labels, workers)
+    core = core_for(device, query, database)
+    q, d, length = checked_codes(query, database, bits, labels, workers, core)
     excluded = excluded_rows(exclude, len(q), len(d))
     places = rules.places(len(d))
 
@@ -128,7 +132,7 @@ def evaluate(
     totals, found, chances, certain = [], [], [], []
     for rows in query_blocks(q, d, length + 1, least=512):
         everything, relevant, precision, hits = labels.count(
-            q[rows], d, rows, length, places, workers, excluded, stable
+            q[rows], d, rows, length, places, workers, excluded, stable, core
         )
         groups = Groups.of(everything, relevant)
         total = relevant.sum(axis=1, dtype=np.int64)

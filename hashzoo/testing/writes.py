@@ -75,4 +75,6 @@ def _cache_folders() -> list[str | Path]:
 def _is_allowed(path: Path, folders: list[Path]) -> bool:
     if path.parts[1] in ("dev", "proc") or "__pycache__" in path.parts:
         return True
+    if any(part.startswith("torchinductor_") for part in path.parts):  # torch makes it when an optimizer is first made
+        return True
     return any(path.resolve().is_relative_to(folder) for folder in folders)

@@ -30,8 +30,10 @@ from hashzoo.methods.encoder import NetworkEncoder
 from hashzoo.training.augment import augment
 from hashzoo.training.checkpoint import Checkpoint, Position
 from hashzoo.training.profile import Profile
-from hashzoo.training.samplers import class_aware, shuffled
+from hashzoo.training.samplers import class_aware, label_balanced, shuffled
 from hashzoo.training.schedules import SCHEDULES
+
+_MEASURED = 256  # images looked at together for their mean and deviation: all of them need not fit the memory
 
 
 class Observer(Protocol):
@@ -216,6 +218,8 @@ class _Training:
             return own
         if c.sampler == "class_aware" and self.labels.ndim == 1:
             return class_aware(self.labels, c.batch_size, c.classes_per_batch, generator)
+        if c.sampler == "label_balanced":
+            return label_balanced(self.labels, c.batch_size, generator)
         return shuffled(len(self.labels), c.batch_size, generator)
 
     def _restore_epoch_hook(self, at: Position) -> None:
@@ -229,7 +233,8 @@ class _Training:
         trained_with = [m.normalization for m in network.modules() if isinstance(m, Backbone) and m.normalization]
         if trained_with:
             return Preprocess(*trained_with[0], size)
-        return Preprocess.measured(self.split.images[self.split.rows], size)
+        blocks = (self.split.take(slice(i, i + _MEASURED)) for i in range(0, len(self.split), _MEASURED))
+        return Preprocess.measured(blocks, size)
 
     def _try_one_image(self) -> None:
         """Find out before training whether network and images fit."""

@@ -36,7 +36,7 @@ def test_it_equals_a_double_loop_over_whole_inner_products():
 def test_with_halved_products_and_no_quantization_it_is_dpsh_without_eta():
     """In a batch of all training images, DPSH's memory holds what the batch does."""
     codes = draw()
-    dpsh = DPSH(8, TASK, DPSH.Config(eta=0.0))
+    dpsh = DPSH(8, TASK, DPSH.Config(eta=0.0, memory=True))
     dpsh.on_train_start(LABELS)
     dpsh.extra.double()
     dhn = DHN(8, TASK, DHN.Config(lambda_q=0.0))

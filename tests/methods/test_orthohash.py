@@ -86,7 +86,7 @@ def test_a_code_of_0_has_a_gradient_of_ordinary_size():
 
 def test_batches_of_one_image_are_refused():
     with pytest.raises(InvalidSetting, match="batch_size: expected at least 2"):
-        OrthoHash.Config(batch_size=1)
+        build(batch_size=1).network()
 
 
 def test_the_seed_draws_the_codes_of_the_classes():
