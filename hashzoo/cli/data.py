@@ -27,6 +27,9 @@ def add_to(commands: Commands) -> None:
         actions, "show", "show protocols, sizes and splits of a dataset", "hashzoo data show cifar10@59k", show
     )
     showing.add_argument("name", nargs="?", metavar="NAME[@PROTOCOL]", help="default: a line for each that there is")
+    showing.add_argument(
+        "--format", choices=("plain", "md"), default="plain", help="of the table that no NAME gives (default: plain)"
+    )
     verifying = add_command(
         actions,
         "verify",
@@ -46,7 +49,7 @@ def show(arguments: argparse.Namespace) -> None:
     from hashzoo.reports import datasets, table
 
     if arguments.name is None:
-        table.show([datasets.protocols()])
+        table.write_tables([datasets.protocols()], arguments.format)
     else:
         sys.stdout.write(datasets.page(_opened(arguments)))
 

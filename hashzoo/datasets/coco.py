@@ -17,6 +17,7 @@ from hashzoo.errors import DataError
 
 _YEARS = ("2017", "2014")
 _PARTS = ("train", "val")
+_KEYS = ("images", "annotations", "categories", "id", "file_name", "name", "image_id", "category_id")
 
 
 @DATASETS.register("coco")
@@ -67,12 +68,17 @@ class Coco(ImageFiles):
         return Index(folder, tuple(names[key] for key in ids), labels, tuple(categories[key] for key in columns))
 
 
+def _needed(one: dict[str, Any]) -> dict[str, Any]:
+    """Without outlines and boxes, which would fill gigabytes."""
+    return {key: one[key] for key in _KEYS if key in one}
+
+
 class _Instances:
     """One file of annotations: which images there are and which categories each shows."""
 
     def __init__(self, file: Path) -> None:
         try:
-            content: Any = json.loads(file.read_bytes())
+            content: Any = json.loads(file.read_bytes(), object_hook=_needed)
             self.categories = {int(one["id"]): str(one["name"]) for one in content["categories"]}
             self.files = {int(one["id"]): str(one["file_name"]) for one in content["images"]}
             self.shown = {(int(one["image_id"]), int(one["category_id"])) for one in content["annotations"]}

@@ -63,7 +63,7 @@ def page(dataset: Dataset) -> str:
     try:
         parts += ["", *_found(dataset)]
     except DataError as reason:
-        parts += ["", f"not on this machine: {reason}"]
+        parts += ["", f"not ready on this machine: {reason}"]
     return "\n".join(parts) + "\n"
 
 

@@ -99,6 +99,14 @@ def markdown(tables: Sequence[Table]) -> str:
     return "\n\n".join(parts) + "\n" if parts else ""
 
 
+def write_tables(tables: Sequence[Table], layout: str) -> None:
+    """On standard output as "plain" or "md"."""
+    if layout == "plain":
+        show(tables)
+    else:
+        sys.stdout.write(markdown(tables))
+
+
 def write_records(records: Sequence[Record], layout: str) -> None:
     """On standard output as "plain", "md", "csv" or "json"."""
     if layout == "plain":

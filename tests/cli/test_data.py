@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_a_dataset_that_is_not_there_shows_what_is_known(capsys, tmp_path):
     assert main(["data", "show", "cifar10@54k", "--data-root", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     assert "  database     54,000 images" in out
-    assert "not on this machine: cifar10: expected cifar-10-batches-py/" in out
+    assert "not ready on this machine: cifar10: expected cifar-10-batches-py/" in out
 
 
 def test_verify_says_that_a_dataset_is_whole(capsys):
@@ -68,3 +69,20 @@ def test_verify_counts(capsys, tmp_path):
             Image.new("RGB", (32, 32)).save(folder / "1.png")
     line = fails(capsys, "data", "verify", "cifar10", "--data-root", str(tmp_path))
     assert "expected 50,000 train, 10,000 query, 50,000 database images, got 2 train, 2 query, 2 database" in line
+
+
+def test_the_table_in_the_documentation_is_what_the_command_prints(capsys):
+    text = (Path(__file__).parents[2] / "docs" / "datasets.md").read_text("utf-8")
+    assert main(["data", "show", "--format", "md"]) == 0
+    printed = capsys.readouterr().out.partition("\n\n")[2]
+    assert text.partition("data show --format md -->\n")[2].partition("<!-- end -->")[0] == printed
+
+
+def test_show_divides_by_list_files(capsys, tmp_path):
+    for part, rows in (("train", range(50)), ("query", range(50, 60)), ("database", range(60, 90))):
+        (tmp_path / f"{part}.txt").write_text("".join(f"{row}\n" for row in rows))
+    assert main(["data", "show", "digits", "--split-files", str(tmp_path)]) == 0
+    assert re.search(r"^all images +50 +10 +30$", capsys.readouterr().out, re.M)
+    assert "nothing to draw with seed 1" in fails(
+        capsys, "data", "show", "cifar10@59k", "--split-files", str(tmp_path), "--split-seed", "1"
+    )

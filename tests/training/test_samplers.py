@@ -20,6 +20,14 @@ def test_batches_of_200_hold_20_of_each_of_10_classes():
     assert order.unique().numel() == 2000
 
 
+def test_unequal_classes_as_svhn_has_them_are_equal_in_every_batch():
+    sizes = torch.tensor([4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659])
+    labels = torch.arange(10).repeat_interleave(sizes)
+    order = class_aware(labels, 200, 10, generator())
+    assert order.shape == (73_257 // 200, 200)
+    assert (torch.stack([torch.bincount(labels[batch], minlength=10) for batch in order]) == 20).all()
+
+
 def test_batches_hold_exactly_n_images_of_each_chosen_class():
     labels = torch.arange(2000) % 20
     order = class_aware(labels, 200, 10, generator(1))
