@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hashzoo import __version__
+from hashzoo.cli import doctor, results, run, show
 from hashzoo.cli import eval as eval_command
 from hashzoo.cli import list as list_command
-from hashzoo.cli import results, run, show
 from hashzoo.errors import HashzooError
 
 _EXAMPLE = """\
@@ -57,6 +57,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"hashzoo {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for command in (run, list_command, show, eval_command, results):
+    for command in (run, list_command, show, eval_command, results, doctor):
         command.add_to(commands)
     return parser

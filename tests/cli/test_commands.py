@@ -10,7 +10,7 @@ import pytest
 import hashzoo
 from hashzoo.cli import main
 
-COMMANDS = ("run", "list", "show", "eval", "results")
+COMMANDS = ("run", "list", "show", "eval", "results", "doctor")
 
 
 @pytest.fixture(scope="module")
