@@ -55,6 +55,13 @@ def types(session: nox.Session) -> None:
 
 
 @nox.session
+def api(session: nox.Session) -> None:
+    """Write the list of public names and signatures, tests/public_api.txt, after a change of them."""
+    install(session)
+    python(session, "tests/test_public_api.py")
+
+
+@nox.session
 def native(session: nox.Session) -> None:
     """Build and run the native test program with warnings as errors, plain and under each sanitizer."""
     install(session)

@@ -5,6 +5,11 @@ import hashzoo
 project = "hashzoo"
 author = copyright = "The hashzoo contributors"
 version = release = hashzoo.__version__
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+myst_heading_anchors = 3
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
 html_theme = "furo"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "results"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hashzoo import errors, retrieval
     from hashzoo.backbones.base import BACKBONES, Backbone
+    from hashzoo.datasets.arrays import ArrayDataset
     from hashzoo.datasets.base import DATASETS, Augmentation, Dataset, LoadedDataset, Pool, Protocol, Split
     from hashzoo.errors import HashzooError
     from hashzoo.evaluators.base import EVALUATORS, CodeSet, Evaluation, Evaluator
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
     from hashzoo.methods.encoder import Encoder, load_encoder
 
 __version__ = "0.1.0"
+PLUGIN_API = 1  # changes when a plugin that works may stop working: docs/plugins.md
 
 _HOMES = {
     "hashzoo.backbones.base": ("BACKBONES", "Backbone"),
+    "hashzoo.datasets.arrays": ("ArrayDataset",),
     "hashzoo.datasets.base": ("DATASETS", "Augmentation", "Dataset", "LoadedDataset", "Pool", "Protocol", "Split"),
     "hashzoo.errors": ("HashzooError",),
     "hashzoo.evaluators.base": ("EVALUATORS", "CodeSet", "Evaluation", "Evaluator"),
@@ -37,6 +40,8 @@ __all__ = [
     "EVALUATORS",
     "LOSSES",
     "METHODS",
+    "PLUGIN_API",
+    "ArrayDataset",
     "Augmentation",
     "Backbone",
     "Batch",

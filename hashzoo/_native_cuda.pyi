@@ -1,8 +1,8 @@
 """Counting and ranking on a CUDA device. Addresses are of host or device memory; nothing is checked beyond sizes.
 
 Arrays: codes `(rows, words)` uint64 without spare bits; labels `(rows, label_words)`, class ids int64 (one word) or
-masks uint64; exclude `(queries,)` int64, or address 0. Results are in host memory.
-Too little memory on the device: MemoryError.
+masks uint64; exclude `(queries,)` int64, or address 0. Results are in host memory. Too little device memory raises
+MemoryError.
 """
 
 import numpy as np

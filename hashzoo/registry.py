@@ -15,12 +15,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Generic, TypeVar
 
-from hashzoo.errors import DuplicateName, PluginError, UnknownName
+from hashzoo.errors import DuplicateName, InvalidInput, PluginError, UnknownName
+from hashzoo.plugins import PLUGIN_GROUP, check_api
 
 T = TypeVar("T")
 Registrable = TypeVar("Registrable", bound=type)
 
-PLUGIN_GROUP = "hashzoo.plugins"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -63,6 +63,7 @@ class Registry(Generic[T]):
             ValueError: `name` is not lower-case letters, digits and underscores.
             TypeError: the class does not derive from the base of this registry.
             DuplicateName: another class has the name already.
+            PluginError: the class is written for another version of the plugin interface.
         """
         if not _NAME.fullmatch(name):
             raise ValueError(f"{self.kind} {name!r}: a name is lower-case letters, digits and underscores")
@@ -70,6 +71,7 @@ class Registry(Generic[T]):
         def add(cls: Registrable) -> Registrable:
             if not (isinstance(cls, type) and issubclass(cls, self.base)):
                 raise TypeError(f"{self.kind} {name!r}: {_where(cls)} must subclass {_where(self.base)}")
+            check_api(cls, f"{self.kind} {name!r}")
             if not cls.__module__.startswith(f"{self.package}."):
                 self._import_builtins()  # so that an outsider can never take a built-in's name first
             owner = self._classes.get(name)
@@ -104,6 +106,18 @@ class Registry(Generic[T]):
                 raise PluginError(f"plugin {point!r} failed to import: {_reason(cause)}") from cause
         note = "".join(f"; plugin {point!r} failed to import: {_reason(cause)}" for point, cause in broken.items())
         raise UnknownName(self.kind, name, self._classes, note=note)
+
+    def name_of(self, cls: type) -> str:
+        """The name under which `cls` is filed.
+
+        Raises:
+            InvalidInput: it is not registered here.
+        """
+        name = getattr(cls, "name", "")
+        if self._classes.get(name) is not cls:
+            decorator = f'@{self.kind.upper()}S.register("name")'
+            raise InvalidInput(f"{_where(cls)} is no registered {self.kind}; decorate it with {decorator}")
+        return str(name)
 
     def names(self) -> list[str]:
         """Every name, built-in and plugged in, sorted."""

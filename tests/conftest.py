@@ -1,10 +1,18 @@
 from __future__ import annotations
 
+import colorsys
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
+
+_LABELS = 21
+_NAMES = tuple(f"hue {n}" for n in range(_LABELS))
+_CELLS = 3  # a side: dots lie on a grid of 3x3
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,6 +21,14 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HASHZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda"):
+        from hashzoo.retrieval.devices import cuda_devices
+
+        if cuda_devices() == 0:
+            pytest.skip("no GPU")
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +47,38 @@ def cuda_on_cpu(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return module
 
 
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("cuda"):
-        from hashzoo.retrieval.devices import cuda_devices
+@pytest.fixture(scope="session")
+def coloured_set() -> Callable[..., None]:
+    """coloured_set(root, train, query) writes a made set with 21 labels in the format of text lists."""
+    return _write_coloured_set
 
-        if cuda_devices() == 0:
-            pytest.skip("no GPU")
+
+def _write_coloured_set(root: Path, train: int, query: int, *, side: int = 24, seed: int = 0) -> None:
+    """Each label is a colour, and an image shows squares of all its colours.
+
+    Writes ROOT/train.txt and ROOT/query.txt in the format of text lists, ROOT/classes.txt, and the images.
+    """
+    rng = np.random.default_rng(seed)
+    palette = np.array([colorsys.hsv_to_rgb(n / _LABELS, 1, 1) for n in range(_LABELS)]) * 255
+    root.joinpath("images").mkdir(parents=True)
+    root.joinpath("classes.txt").write_text("".join(f"{name}\n" for name in _NAMES))
+    for part, count in (("train", train), ("query", query)):
+        lines = []
+        for number in range(count):
+            first = int(rng.integers(_LABELS))
+            shown = sorted({first, *(int(n) for n in rng.integers(_LABELS, size=rng.integers(3)))})
+            name = f"images/{part} {number:04}.png"
+            Image.fromarray(_picture(rng, palette[shown], side)).save(root / name)
+            lines.append(f"{name} {' '.join('1' if n in shown else '0' for n in range(_LABELS))}\n")
+        root.joinpath(f"{part}.txt").write_text("".join(lines))
+
+
+def _picture(rng: np.random.Generator, colours: np.ndarray, side: int) -> np.ndarray:
+    """(side, side, 3) uint8: grey noise with a square of each colour in a cell of its own."""
+    pixels = np.repeat(rng.integers(0, 60, (side, side, 1)), 3, axis=2).astype(np.float64)
+    cell = side // _CELLS
+    places = rng.permutation(_CELLS**2)
+    for n, place in enumerate(places):
+        row, column = (int(place) // _CELLS * cell, int(place) % _CELLS * cell)
+        pixels[row : row + cell - 1, column : column + cell - 1] = colours[n % len(colours)]
+    return pixels.astype(np.uint8)

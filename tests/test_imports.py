@@ -28,6 +28,7 @@ def test_importing_hashzoo_is_light():
         "from hashzoo import retrieval, errors",
         "from hashzoo import METHODS, DATASETS, EVALUATORS, Method, DeepMethod, ShallowMethod, Task",
         "import hashzoo.cli",
+        "import hashzoo.pytest_plugin",
     ],
 )
 def test_what_needs_no_network_imports_no_torch(code):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from hashzoo import registry
+from hashzoo import plugins
 from hashzoo.errors import DuplicateName, HashzooError, PluginError, UnknownName
 from hashzoo.methods.base import METHODS
 from hashzoo.registry import Registry, broken_plugins
@@ -221,7 +221,7 @@ def test_the_five_registries_have_their_builtins():
         assert some <= set(names)
         assert names == sorted(names)
         assert all(known.get(name).name == name for name in names)
-    assert registry.PLUGIN_GROUP == "hashzoo.plugins"
+    assert plugins.PLUGIN_GROUP == "hashzoo.plugins"
 
 
 def test_a_builtin_method_is_got_without_any_plugin_or_torch():

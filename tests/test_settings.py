@@ -147,7 +147,7 @@ def test_a_flag_and_a_setting_of_one_name_clash():
         ("momentum", "1", "0 up to 1, without 1"),
         ("beta2", "1", "0 up to 1, without 1"),
         ("weight_decay", "-0.1", "0 or more"),
-        ("sampler", "random", "one of class_aware, shuffled"),
+        ("sampler", "random", "one of class_aware, shuffled, label_balanced"),
         ("optimizer", "adam", "one of sgd, adamw"),
         ("schedule", "linear", "one of one_cycle, step, cosine"),
     ],
@@ -158,7 +158,7 @@ def test_a_deep_method_refuses_settings_that_make_no_sense(name, text, expected)
 
 
 def test_a_subclass_of_a_config_keeps_the_checks_of_its_base():
-    assert configure(METHODS.get("dpsh").Config, {"eta": "5"}, owner="dpsh").sampler == "shuffled"
+    assert configure(METHODS.get("dpsh").Config, {"eta": "5"}, owner="dpsh").eta == 5.0
     assert issubclass(METHODS.get("dpsh").Config, DeepMethod.Config)
     with pytest.raises(InvalidSetting, match="epochs"):
         METHODS.get("dpsh").Config(epochs=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
@@ -70,10 +71,12 @@ class Preprocess(nn.Module):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32))
 
     @classmethod
-    def measured(cls, images: np.ndarray, size: int | None = None) -> Preprocess:
-        """With the mean and deviation of `images` (N, H, W, 3) uint8."""
+    def measured(cls, blocks: Iterable[np.ndarray], size: int | None = None) -> Preprocess:
+        """With the mean and deviation of all images in `blocks` of (B, H, W, 3) uint8."""
         levels = np.arange(256) / 255
-        counts = np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(images.shape[-1])])
+        counts = np.zeros((3, 256), np.int64)
+        for images in blocks:
+            counts += np.stack([np.bincount(images[..., c].ravel(), minlength=256) for c in range(3)])
         share = counts / counts.sum(1, keepdims=True)
         mean = share @ levels
         std = np.sqrt(np.maximum(share @ levels**2 - mean**2, 1e-6))

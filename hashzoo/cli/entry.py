@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hashzoo import __version__
-from hashzoo.cli import doctor, results, run, show
+from hashzoo.cli import bench, data, doctor, new, results, run, show
 from hashzoo.cli import eval as eval_command
 from hashzoo.cli import list as list_command
 from hashzoo.errors import HashzooError
@@ -29,23 +29,40 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; return the exit status: 0, 2 after a mistake of the user's, 130 after Ctrl-C."""
+    """Run a command; return the exit status.
+
+    0: done. 2: a mistake of the user's, in one line. 1: a bug in a plugin, with the plugin's own frames. 130: Ctrl-C.
+    """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         arguments = _parser().parse_args(words)
         arguments.command = ["hashzoo", *words]
         arguments.call(arguments)
         sys.stdout.flush()
-    except HashzooError as mistake:
-        print(f"hashzoo: {' '.join(str(mistake).split())}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("interrupted; --resume goes on" if "run" in words[:1] else "interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails again
         return 1
+    except Exception as error:
+        return _explained(error)
     return 0
+
+
+def _explained(error: Exception) -> int:
+    """Exit status after what a user can understand, or `error` itself if it is a bug of hashzoo's."""
+    from hashzoo.cli.faults import plugin_traceback
+
+    line = " ".join(str(error).split())
+    if frames := plugin_traceback(error):
+        kind = "" if isinstance(error, HashzooError) else f"{type(error).__name__}: "
+        print(f"Traceback through the plugin (most recent call last):\n{frames}hashzoo: {kind}{line}", file=sys.stderr)
+        return 1
+    if not isinstance(error, HashzooError):
+        raise error
+    print(f"hashzoo: {line}", file=sys.stderr)
+    return 2
 
 
 def _parser() -> Parser:
@@ -57,6 +74,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"hashzoo {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for command in (run, list_command, show, eval_command, results, doctor):
+    for command in (run, bench, list_command, show, eval_command, results, data, new, doctor):
         command.add_to(commands)
     return parser

@@ -7,7 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from hashzoo.cli.types import Commands, add_command, code_lengths, positive, seed
+from hashzoo.cli.data_options import add_reading_options, reading_options
+from hashzoo.cli.types import Commands, add_command, code_lengths, positive, seed, split_seed
 
 
 def add_to(commands: Commands) -> None:
@@ -18,15 +19,19 @@ def add_to(commands: Commands) -> None:
         "hashzoo run dsh --dataset digits --bits 12,24,36,48 --set margin=24",
         run,
     )
-    parser.add_argument("method", metavar="METHOD", help="one of `hashzoo list methods`")
+    parser.add_argument("method", metavar="METHOD", help="one of `hashzoo list methods`, or FILE.py:CLASS")
     parser.add_argument("--dataset", required=True, metavar="NAME[@PROTOCOL]", help="one of `hashzoo list datasets`")
     parser.add_argument("--bits", required=True, type=code_lengths, metavar="K[,K...]", help="code lengths, 1 to 4096")
     data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data-root", type=Path, metavar="DIR", help="where data lies (default: $HASHZOO_DATA, else data)"
-    )
+    add_reading_options(data)
     data.add_argument("--download", action="store_true", help="fetch missing data or pretrained weights")
     data.add_argument("--image-size", type=positive, metavar="N", help="resize images to N x N pixels")
+    data.add_argument(
+        "--split-seed", type=split_seed, default=0, metavar="N", help="of protocols that draw their images (default: 0)"
+    )
+    data.add_argument(
+        "--split-files", type=Path, metavar="DIR", help="train.txt, query.txt, database.txt in place of the protocol's"
+    )
     learning = parser.add_argument_group("learning")
     learning.add_argument("--seed", type=seed, default=0, metavar="N", help="of everything random (default: 0)")
     learning.add_argument("--backbone", metavar="NAME", help="the network under the codes")
@@ -52,16 +57,23 @@ def add_to(commands: Commands) -> None:
     results.add_argument("--resume", action="store_true", help="go on with what was interrupted")
     results.add_argument("--force", action="store_true", help="start over, and replace finished records")
     results.add_argument("--json", action="store_true", help="print the records instead of a table")
+    results.add_argument("--profile", action="store_true", help="print where the time went, on standard error")
 
 
 def run(arguments: argparse.Namespace) -> None:
     from hashzoo.datasets.base import DATASETS
     from hashzoo.experiments.runner import RunOptions, plan, run_cells
+    from hashzoo.methods.base import METHODS
+    from hashzoo.plugins import class_in_file, is_file_reference
     from hashzoo.reports import table
     from hashzoo.reports.progress import ErrorStream
     from hashzoo.settings import merge_assignments
+    from hashzoo.training.profile import Profile
 
     reporter = ErrorStream()
+    method = arguments.method
+    if is_file_reference(method):
+        method = METHODS.name_of(class_in_file(method))
     flags = {name: getattr(arguments, name) for name in ("backbone", "weights", "epochs")}
     name, _, protocol = arguments.dataset.partition("@")
     dataset = DATASETS.get(name)(
@@ -69,9 +81,12 @@ def run(arguments: argparse.Namespace) -> None:
         protocol=protocol or None,
         download=arguments.download,
         image_size=arguments.image_size,
+        split_seed=arguments.split_seed,
+        split_files=arguments.split_files,
+        **reading_options(arguments),
     )
     cells = plan(
-        arguments.method,
+        method,
         arguments.bits,
         merge_assignments(arguments.set, flags),
         seed=arguments.seed,
@@ -88,8 +103,11 @@ def run(arguments: argparse.Namespace) -> None:
         download=arguments.download,
         checkpoint_every=arguments.checkpoint_every,
         command=arguments.command,
+        profile=Profile(cells[0].device) if arguments.profile else None,
     )
     records = run_cells(cells, dataset.load(), options, reporter)
+    if options.profile:
+        sys.stderr.write(table.plain([table.profile_table(options.profile)]))
     if arguments.json:
         sys.stdout.write(table.records_json(records))
     else:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from hashzoo.errors import InvalidInput
+from hashzoo.memory import parse_bytes
+
 MOST_BITS = 4096
 
 Commands = Any  # argparse's action for subcommands has no public name
@@ -44,8 +47,23 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def split_seed(text: str) -> int:
+    """A whole number from 0 to 2^64 - 1."""
+    if not (text.isascii() and text.isdigit() and int(text) < 2**64):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**64 - 1}, got {text!r}")
+    return int(text)
+
+
 def seed(text: str) -> int:
     """A whole number from 0 to 2^32 - 1."""
     if not (text.isascii() and text.isdigit() and int(text) < 2**32):
         raise argparse.ArgumentTypeError(f"expected a whole number from 0 to {2**32 - 1}, got {text!r}")
     return int(text)
+
+
+def memory_size(text: str) -> int:
+    """ "4GB" -> bytes."""
+    try:
+        return parse_bytes(text)
+    except InvalidInput as mistake:
+        raise argparse.ArgumentTypeError(str(mistake)) from None

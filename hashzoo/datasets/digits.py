@@ -24,7 +24,12 @@ class Digits(Dataset):
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI, 1998 (its test part).
     """
 
-    protocols: ClassVar = {"standard": Protocol("360 fixed, stratified images ask; the other 1,437 answer and train")}
+    protocols: ClassVar = {
+        "standard": Protocol(
+            "360 fixed, stratified images ask; the other 1,437 answer and train", sizes=(1_437, QUERIES, 1_437)
+        )
+    }
+    classes = tuple("0123456789")
     augmentation = Augmentation(shift=_SCALE // 2, mirror=False)  # digits are centred: a whole pixel is far
     licence = "CC BY 4.0"
     source = "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits"
@@ -40,7 +45,7 @@ class Digits(Dataset):
         if self.image_size not in (None, images.shape[1]):
             images = resize_images(images, self.image_size)
         images.setflags(write=False)
-        return Pool(images, raw.target.astype(np.int64), tuple("0123456789"))
+        return Pool(images, raw.target.astype(np.int64), self.classes)
 
     def divide(self, pool: Pool) -> dict[str, np.ndarray]:
         """The queries are those of `draw_stratified`; all other rows train and answer."""

@@ -6,15 +6,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from hashzoo.datasets.base import DATASETS, Dataset, Pool, Protocol
-from hashzoo.datasets.images import data_root, find_classes, load_images, some, subfolders
+from hashzoo.datasets.base import DATASETS, Protocol
+from hashzoo.datasets.images import data_root, find_classes, subfolders
+from hashzoo.datasets.listed import ListedDataset, Listings, query_name
+from hashzoo.datasets.lists import Listing
+from hashzoo.datasets.wording import some
 from hashzoo.errors import DataError
-
-_QUERY = ("query", "test", "val")
 
 
 @DATASETS.register("folder")
-class Folder(Dataset):
+class Folder(ListedDataset):
     """Images of your own: any tree ROOT/<split>/<class>/...
 
     Splits are ROOT/train, ROOT/query (else `test`, else `val`) and ROOT/database, each with one folder per class.
@@ -25,44 +26,34 @@ class Folder(Dataset):
     """
 
     protocols: ClassVar = {"folder": Protocol("query images ask; the database answers, or train where there is none")}
+    multi_label: ClassVar[bool | None] = False
+    lists_paths: ClassVar[bool] = False
 
     @property
     def title(self) -> str:
         """The name of the root folder."""
         return f"{data_root(self.root).resolve().name} (folder)"
 
-    def read(self) -> Pool:
-        """All images, (N, H, W, 3) uint8, at their own size if they share one, else at `image_size`.
+    def listings(self) -> Listings:
+        """The images of each split.
 
         Raises:
-            DataError: a split or an image is missing, does not decode, or sizes differ and `image_size` is None.
+            DataError: a split is missing, or a class folder is empty, or there are fewer than two classes.
         """
         root = data_root(self.root)
         if not root.is_dir():
             raise DataError(f"folder: expected ROOT/<split>/<class>/ with images, found no folder {root} (--data-root)")
         there = subfolders(root)
-        query = next((name for name in _QUERY if name in there), None)
-        if "train" not in there or query is None:
-            raise DataError(
-                f"folder: expected train and one of {', '.join(_QUERY)} in {root}, found {some(there) or 'no folder'}"
-            )
-        splits = {"train": "train", "query": query} | ({"database": "database"} if "database" in there else {})
+        splits = {"train": "train", "query": query_name(there, owner="folder", root=root)}
+        splits |= {"database": "database"} if "database" in there else {}
         found = {part: find_classes(root / split, owner="folder") for part, split in splits.items()}
         classes = sorted(set().union(*found.values()))
         if len(classes) < 2:
             raise DataError(f"folder: expected at least two classes in {root}, found only {some(classes)}")
-        names: list[str] = []
-        labels: list[int] = []
+        parts = {}
         for part, by_class in found.items():
-            for name, images in by_class.items():
-                names += [f"{splits[part]}/{image}" for image in images]
-                labels += [classes.index(name)] * len(images)
-        self._sizes = {part: sum(map(len, by_class.values())) for part, by_class in found.items()}
-        pixels = load_images(root, names, owner="folder", image_size=self.image_size)
-        return Pool(pixels, np.array(labels, np.int64), tuple(classes))
-
-    def divide(self, pool: Pool) -> dict[str, np.ndarray]:
-        """Each part is its folder; `database` is `train` where it has none."""
-        ends = np.cumsum(list(self._sizes.values()))
-        parts = dict(zip(self._sizes, np.split(np.arange(len(pool.labels)), ends[:-1]), strict=True))
-        return {"database": parts["train"], **parts}
+            names = [f"{splits[part]}/{image}" for images in by_class.values() for image in images]
+            sizes = [len(images) for images in by_class.values()]
+            ids = np.array([classes.index(name) for name in by_class], np.int64)
+            parts[part] = Listing(names, np.repeat(ids, sizes))
+        return Listings(root, parts, tuple(classes))

@@ -1,6 +1,7 @@
 """Image files to one uint8 array: found by folder, decoded once by a few threads, cached under a key of their content.
 
-The cache is `$HASHZOO_CACHE`, else `$XDG_CACHE_HOME/hashzoo`, else `~/.cache/hashzoo`; deleting it is always safe.
+A picture is decoded at its full size and then resized: the shortcut of JPEG, to decode at a fraction of the size, would
+give other pixels.
 """
 
 from __future__ import annotations
@@ -8,45 +9,38 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import tempfile
-import warnings
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hashzoo.datasets.file_index import FileContents, file_contents, place
+from hashzoo.datasets.pixel_cache import cache_folder, open_pixels, pixel_file, write_pixels
+from hashzoo.datasets.wording import count as count
+from hashzoo.datasets.wording import some as some
+from hashzoo.datasets.workers import Grant, in_order, workers
 from hashzoo.errors import DataError
+from hashzoo.memory import default_budget
 
 if TYPE_CHECKING:
     from PIL import Image
 
-T = TypeVar("T")
 Size = tuple[int, int]  # height, width
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff", ".webp")
 
-_FORMAT = "hashzoo images 1"  # part of every key: raise the number when the same files would give other pixels
+_FORMAT = "hashzoo images 2"  # part of every key: raise the number when the same files would give other pixels
 _BLOCK_FILES = 256
 _BLOCK_BYTES = 16 << 20
 _PROGRESS_FROM = 2000  # images; fewer are decoded before a bar would be read
-_NAMED = 5
+_DECODER_BYTES = 8  # for each pixel of a picture: four of Pillow's, and as many again while it is converted
 
 
 def data_root(root: Path | None) -> Path:
     """`root`, or where data lies when nobody said: `$HASHZOO_DATA`, else `data` in the working folder."""
     return Path(os.environ.get("HASHZOO_DATA") or "data") if root is None else Path(root)
-
-
-def cache_folder() -> Path:
-    """Where decoded images are kept; it need not exist yet."""
-    if own := os.environ.get("HASHZOO_CACHE"):
-        return Path(own)
-    shared = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(shared, "hashzoo")
 
 
 def subfolders(folder: Path) -> list[str]:
@@ -61,18 +55,21 @@ def subfolders(folder: Path) -> list[str]:
         raise _unlisted(reason) from reason
 
 
-def find_classes(split: Path, *, owner: str, extensions: Sequence[str] = EXTENSIONS) -> dict[str, list[str]]:
+def find_classes(
+    split: Path, *, owner: str, extensions: Sequence[str] = EXTENSIONS, only: Collection[str] | None = None
+) -> dict[str, list[str]]:
     """Each class folder of `split` with its images, as paths relative to `split`, both sorted.
 
     Images may lie at any depth below their class folder. Hidden files and files of other kinds are passed over.
 
     Args:
         owner: the dataset that asks, for messages.
+        only: class folders that count; None takes all.
 
     Raises:
         DataError: there is no class folder, or one without an image, or one that cannot be listed.
     """
-    found = {name: _walk(split, name, extensions) for name in subfolders(split)}
+    found = {name: _walk(split, name, extensions) for name in subfolders(split) if only is None or name in only}
     if not found:
         raise DataError(f"{owner}: expected class folders in {split}, found none")
     if empty := [name for name, images in found.items() if not images]:
@@ -82,7 +79,14 @@ def find_classes(split: Path, *, owner: str, extensions: Sequence[str] = EXTENSI
 
 
 def load_images(
-    root: Path, names: Sequence[str], *, owner: str, image_size: int | None = None, source_size: Size | None = None
+    root: Path,
+    names: Sequence[str],
+    *,
+    owner: str,
+    image_size: int | None = None,
+    source_size: Size | None = None,
+    memory: int | None = None,
+    contents: FileContents | None = None,
 ) -> np.ndarray:
     """Read the files `names`, paths relative to `root`, as RGB, turned as their EXIF orientation says.
 
@@ -92,37 +96,52 @@ def load_images(
         owner: the dataset that asks, for messages.
         image_size: side in pixels to which each image is resized (bilinear, antialiased); None keeps the sizes.
         source_size: the size that each file must have before it is resized; None takes any.
+        memory: bytes that decoding may take; by default half of the machine's.
+        contents: what `file_contents` gave for these files, if it was asked already.
 
     Returns:
         (N, H, W, 3) uint8, read-only; from the cache if the same content was read before, and then memory-mapped.
 
     Raises:
-        DataError: a file cannot be read or decoded, or sizes differ and no `image_size` was given.
+        DataError: a file is missing, cannot be read or decoded, sizes differ and no `image_size` was given, or there is
+            no room for the result.
     """
-    key = _content_key(root, names, f"{image_size} {source_size}", owner)
-    path = cache_folder() / f"images-{key}.npy"
-    cached = _open(path, (len(names), image_size, image_size))
+    if contents is None:
+        contents = file_contents(root, names, owner=owner, cache=cache_folder())
+    file = pixel_file(_content_key(names, contents.digests, f"{image_size} {source_size}"))
+    cached = open_pixels(file, (len(names), image_size, image_size))
     if cached is not None:
         return cached
+    memory = default_budget() if memory is None else memory
     expected = source_size if image_size or source_size else _first_size(root, names)
     height, width = (image_size, image_size) if image_size else expected or (1, 1)
     hint = "" if source_size else "images differ in size and need --image-size: "
-
-    def blocks() -> Iterator[np.ndarray]:
-        return _decode_all(root, names, (height, width), expected, image_size, owner, hint)
-
-    return _through_cache(path, (len(names), height, width, 3), blocks)
+    decoding = _Decoding(root, names, (height, width), expected, image_size, owner, memory, hint)
+    return write_pixels(file, (len(names), height, width, 3), decoding.blocks, owner=owner, memory=memory)
 
 
-def resize_images(images: np.ndarray, image_size: int) -> np.ndarray:
+def check_images(root: Path, names: Sequence[str], *, owner: str, memory: int) -> None:
+    """Decode all and keep nothing.
+
+    Raises:
+        DataError: some do not decode; names the first five and counts all.
+    """
+    for _ in _Decoding(root, names, (1, 1), None, 1, owner, memory, "").blocks():
+        pass
+
+
+def resize_images(
+    images: np.ndarray, image_size: int, *, owner: str = "images", memory: int | None = None
+) -> np.ndarray:
     """(N, H, W, 3) uint8 -> (N, image_size, image_size, 3) uint8, bilinear with antialias; cached like files are."""
     digest = hashlib.sha256(f"{_FORMAT} resized {images.shape} {image_size}".encode())
     digest.update(np.ascontiguousarray(images).data)
-    path = cache_folder() / f"images-{digest.hexdigest()}.npy"
+    file = pixel_file(digest.hexdigest())
     shape = (len(images), image_size, image_size, 3)
-    cached = _open(path, shape[:3])
+    cached = open_pixels(file, shape[:3])
     if cached is not None:
         return cached
+    memory = default_budget() if memory is None else memory
 
     def resize(rows: range) -> np.ndarray:
         from PIL import Image
@@ -130,20 +149,10 @@ def resize_images(images: np.ndarray, image_size: int) -> np.ndarray:
         return np.stack([_to_size(Image.fromarray(images[row]), image_size) for row in rows])
 
     def blocks() -> Iterator[np.ndarray]:
-        return _in_threads(resize, _ranges(len(images), shape[1:3]))
+        ranges, ahead = _schedule(len(images), shape[1:3], memory)
+        return in_order(resize, ranges, ahead=ahead)
 
-    return _through_cache(path, shape, blocks)
-
-
-def some(names: Collection[str]) -> str:
-    """The first five names, and how many more there are."""
-    listed = ", ".join(list(names)[:_NAMED])
-    return f"{listed} and {len(names) - _NAMED} more" if len(names) > _NAMED else listed
-
-
-def count(number: int, noun: str) -> str:
-    """`count(2, "image")` is "2 images"."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    return write_pixels(file, shape, blocks, owner=owner, memory=memory)
 
 
 def _unlisted(reason: OSError) -> DataError:
@@ -167,49 +176,28 @@ def _walk(split: Path, name: str, extensions: Sequence[str]) -> list[str]:
     return sorted(found)
 
 
-def _content_key(root: Path, names: Sequence[str], variant: str, owner: str) -> str:
-    unreadable: list[str] = []
-
-    def digests(rows: range) -> bytes:
-        found = b""
-        for row in rows:
-            name = os.fsencode(names[row])
-            try:
-                with open(f"{root}/{names[row]}", "rb", buffering=0) as file:
-                    content = hashlib.sha256(file.read()).digest()
-            except OSError as reason:
-                unreadable.append(f"{names[row]} ({reason.strerror})")
-                continue
-            found += len(name).to_bytes(4, "little") + name + content  # with the length, no two lists look alike
-        return found
-
+def _content_key(names: Sequence[str], digests: np.ndarray, variant: str) -> str:
     digest = hashlib.sha256(f"{_FORMAT} files {len(names)} {variant}".encode())
-    for block in _in_threads(digests, _ranges(len(names))):
-        digest.update(block)
-    if unreadable:
-        raise DataError(
-            f"{owner}: {count(len(unreadable), 'image')} in {root} cannot be read: {some(sorted(unreadable))}"
-        )
+    digest.update(os.fsencode("\0".join(names)))  # no name can hold that byte, so no two lists look alike
+    digest.update(digests.data)
     return digest.hexdigest()
 
 
-def _decode(path: str) -> Image.Image:
-    """An RGB image, upright."""
+def _decode(image: Image.Image) -> Image.Image:
+    """An opened file to an RGB image, upright."""
     from PIL import Image, ImageOps
 
-    image: Image.Image = Image.open(path)
-    with image:
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        if image.mode == "RGB":
-            return image
-        if image.mode == "I" or image.mode.startswith("I;16"):
-            return Image.fromarray(_narrow(np.asarray(image))).convert("RGB")
-        if image.mode == "F":
-            raise ValueError("floating-point pixels have no known range")
-        if "transparency" in image.info:  # straight to RGB, Pillow warns about such a palette
-            return image.convert("RGBA").convert("RGB")
-        return image.convert("RGB")
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    if image.mode == "RGB":
+        return image
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return Image.fromarray(_narrow(np.asarray(image))).convert("RGB")
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no known range")
+    if "transparency" in image.info:  # straight to RGB, Pillow warns about such a palette
+        return image.convert("RGBA").convert("RGB")
+    return image.convert("RGB")
 
 
 def _narrow(grey: np.ndarray) -> np.ndarray:
@@ -227,46 +215,77 @@ def _to_size(image: Image.Image, side: int) -> np.ndarray:
 
 
 def _first_size(root: Path, names: Sequence[str]) -> Size | None:
+    from PIL import Image
+
     for name in names:
         try:
-            image = _decode(f"{root}/{name}")
+            with Image.open(place(root, name)) as opened:
+                image = _decode(opened)
+                return image.height, image.width
         except Exception:  # reported by name when all are decoded
             continue
-        return image.height, image.width
     return None
 
 
-def _decode_all(
-    root: Path, names: Sequence[str], size: Size, expected: Size | None, image_size: int | None, owner: str, hint: str
-) -> Iterator[np.ndarray]:
-    """Blocks of (B, *size, 3) uint8; complains at the end, so that all bad files are counted."""
-    broken: list[str] = []
-    sizes: list[Size] = []
+class _Decoding:
+    """Files to blocks of (B, *size, 3) uint8; half of `memory` for those under way, half for pictures at full size."""
 
-    def decode(rows: range) -> np.ndarray:
-        block = np.empty((len(rows), *size, 3), np.uint8)
+    def __init__(
+        self,
+        root: Path,
+        names: Sequence[str],
+        size: Size,
+        expected: Size | None,
+        image_size: int | None,
+        owner: str,
+        memory: int,
+        hint: str,
+    ) -> None:
+        self.root, self.names, self.owner, self.hint = root, names, owner, hint
+        self.size, self.expected, self.image_size = size, expected, image_size
+        self.ranges, self.ahead = _schedule(len(names), size, memory // 2)
+        self.grant = Grant(memory // 2)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All of them, in order; complains at the end, so that all bad files are counted."""
+        self.broken: list[str] = []
+        self.sizes: list[Size] = []
+        for block in in_order(self._block, _with_progress(self.ranges, len(self.names)), ahead=self.ahead):
+            if not self.broken and not self.sizes:
+                yield block
+        self._complain()
+
+    def _block(self, rows: range) -> np.ndarray:
+        block = np.empty((len(rows), *self.size, 3), np.uint8)
         for i, row in enumerate(rows):
             try:
-                image = _decode(f"{root}/{names[row]}")
+                self._fill(block[i], place(self.root, self.names[row]))
+            except MemoryError:
+                self.broken.append(f"{self.names[row]} (too large for the memory granted; --memory grants more)")
             except Exception as reason:  # decoders raise nearly any type on a damaged file
-                broken.append(f"{names[row]} ({_why(reason)})")
-                continue
-            found = (image.height, image.width)
-            if expected not in (None, found):
-                sizes.append(found)
-                continue
-            block[i] = _to_size(image, image_size) if image_size else np.asarray(image)
+                self.broken.append(f"{self.names[row]} ({_why(reason)})")
         return block
 
-    for block in _in_threads(decode, _with_progress(_ranges(len(names), size), len(names))):
-        if not broken and not sizes:
-            yield block
-    if broken:
-        raise DataError(f"{owner}: {count(len(broken), 'image')} in {root} cannot be decoded: {some(sorted(broken))}")
-    if sizes and expected:
-        other = some([f"{width}x{height} ({count(n, 'image')})" for (height, width), n in Counter(sizes).most_common()])
-        ours = f"{expected[1]}x{expected[0]}"
-        raise DataError(f"{owner}: {hint}expected {ours}, got {other} in {root}")
+    def _fill(self, pixels: np.ndarray, path: str) -> None:
+        from PIL import Image
+
+        with Image.open(path) as opened, self.grant.hold(_DECODER_BYTES * opened.width * opened.height):
+            image = _decode(opened)
+            if self.expected not in (None, found := (image.height, image.width)):
+                self.sizes.append(found)
+            else:
+                pixels[:] = _to_size(image, self.image_size) if self.image_size else np.asarray(image)
+
+    def _complain(self) -> None:
+        if self.broken:
+            listed = some(sorted(self.broken))
+            number = count(len(self.broken), "image")
+            raise DataError(f"{self.owner}: {number} in {self.root} cannot be decoded: {listed}")
+        if self.sizes and self.expected:
+            kinds = Counter(self.sizes).most_common()
+            other = some([f"{width}x{height} ({count(n, 'image')})" for (height, width), n in kinds])
+            ours = f"{self.expected[1]}x{self.expected[0]}"
+            raise DataError(f"{self.owner}: {self.hint}expected {ours}, got {other} in {self.root}")
 
 
 def _why(reason: Exception) -> str:
@@ -277,22 +296,12 @@ def _why(reason: Exception) -> str:
     return (str(reason).splitlines() or [type(reason).__name__])[0]
 
 
-def _ranges(total: int, size: Size = (1, 1)) -> list[range]:
-    step = max(1, min(_BLOCK_FILES, _BLOCK_BYTES // (3 * size[0] * size[1])))
-    return [range(start, min(start + step, total)) for start in range(0, total, step)]
-
-
-def _in_threads(work: Callable[[range], T], blocks: Iterable[range]) -> Iterator[T]:
-    """`work` of each block, in order, with few blocks in flight so that memory stays bounded."""
-    threads = min(32, os.cpu_count() or 1)
-    pending: deque[Future[T]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
-        for block in blocks:
-            pending.append(pool.submit(work, block))
-            if len(pending) > 2 * threads:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+def _schedule(total: int, size: Size, memory: int) -> tuple[list[range], int]:
+    """Blocks of rows, and how many of them may be under way, so that together they take no more than `memory` bytes."""
+    image = 3 * size[0] * size[1]
+    ahead = max(1, min(2 * workers(), memory // image))
+    step = max(1, min(_BLOCK_FILES, _BLOCK_BYTES // image, memory // ahead // image))
+    return [range(start, min(start + step, total)) for start in range(0, total, step)], ahead
 
 
 def _with_progress(blocks: Sequence[range], total: int) -> Iterable[range]:
@@ -302,62 +311,3 @@ def _with_progress(blocks: Sequence[range], total: int) -> Iterable[range]:
     from rich.progress import track
 
     return track(blocks, description=f"decoding {total:,} images", console=Console(stderr=True), transient=True)
-
-
-def _open(path: Path, shape: tuple[int | None, ...]) -> np.ndarray | None:
-    """The cached array if it is whole; `shape` is (N, H, W), None where any size will do."""
-    try:
-        array: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-        whole = path.stat().st_size == array.offset + array.nbytes
-    except (OSError, ValueError, EOFError, AttributeError):
-        return None
-    fits = array.ndim == 4 and array.shape[3] == 3 and array.dtype == np.uint8 and array.flags.c_contiguous
-    if not (whole and fits and all(want in (None, got) for want, got in zip(shape, array.shape, strict=False))):
-        return None
-    plain: np.ndarray = array.view(np.ndarray)
-    return plain
-
-
-def _through_cache(
-    path: Path, shape: tuple[int, int, int, int], blocks: Callable[[], Iterator[np.ndarray]]
-) -> np.ndarray:
-    try:
-        _store(path, shape, blocks())
-        stored = _open(path, shape[:3])
-        if stored is None:
-            raise OSError(f"{path.name} does not read back")
-        return stored
-    except OSError as reason:
-        _warn_once(
-            f"the image cache {path.parent} cannot be written ({reason.strerror or reason}), so images are decoded at "
-            "every start; HASHZOO_CACHE names another folder"
-        )
-    images = np.empty(shape, np.uint8)
-    start = 0
-    for block in blocks():
-        images[start : start + len(block)] = block
-        start += len(block)
-    images.setflags(write=False)
-    return images
-
-
-def _store(path: Path, shape: tuple[int, int, int, int], blocks: Iterator[np.ndarray]) -> None:
-    """Write a .npy under another name first: nobody ever sees half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.stem[:20]}-", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-            for block in blocks:
-                file.write(block.data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-@cache
-def _warn_once(message: str) -> None:
-    warnings.warn(message, stacklevel=3)

@@ -12,6 +12,7 @@ import numpy as np
 from hashzoo import retrieval
 from hashzoo.errors import InvalidInput
 from hashzoo.registry import Registry
+from hashzoo.retrieval.labels import excluded_rows
 
 MOST_BITS = 4096
 _SIDES = ("query", "database")
@@ -26,10 +27,18 @@ class CodeSet:
     query_labels: np.ndarray  # (Q,) int64 class ids, or (Q, C) uint8 multi-hot
     database_codes: np.ndarray  # (N, W) uint64, packed
     database_labels: np.ndarray  # (N,) or (N, C), as the queries'
+    exclude: np.ndarray | None = None  # (Q,) int64, a database row that is not counted for the query, or -1
 
     @classmethod
     def checked(
-        cls, *, query_codes: Any, query_labels: Any, database_codes: Any, database_labels: Any, bits: Any = None
+        cls,
+        *,
+        query_codes: Any,
+        query_labels: Any,
+        database_codes: Any,
+        database_labels: Any,
+        bits: Any = None,
+        exclude: Any = None,
     ) -> CodeSet:
         """Check, and pack what is not packed.
 
@@ -39,6 +48,7 @@ class CodeSet:
             database_codes: likewise, of equal length.
             database_labels: likewise, of the same kind.
             bits: K; may be left out where a side is unpacked.
+            exclude: (Q,) whole numbers, a database row that is not counted for the query, or -1; None for none.
 
         Raises:
             InvalidInput: anything else, NaN, an empty side, unequal lengths; the message begins with the argument.
@@ -78,7 +88,8 @@ class CodeSet:
                 f"database_labels: expected the kind of query_labels {labels['query_labels'].shape}, "
                 f"got shape {labels['database_labels'].shape}"
             )
-        return cls(bits=length, **packed, **labels)
+        rows = len(packed["database_codes"])
+        return cls(bits=length, **packed, **labels, exclude=excluded_rows(exclude, len(packed["query_codes"]), rows))
 
 
 @dataclass(frozen=True)

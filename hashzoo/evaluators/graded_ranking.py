@@ -43,6 +43,7 @@ class GradedRanking(Evaluator):
             codes.database_labels,
             bits=codes.bits,
             threads=self.threads,
+            exclude=codes.exclude,
             **asdict(self.config),
         )
         return Evaluation(metrics={name: getattr(m, name) for name in self.meanings}, definition=m.definition)

@@ -61,6 +61,7 @@ class HammingRanking(Evaluator):
             codes.database_labels,
             bits=codes.bits,
             threads=self.threads,
+            exclude=codes.exclude,
             **asdict(self.config),
         )
         rows = len(codes.database_codes)

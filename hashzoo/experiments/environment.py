@@ -12,6 +12,7 @@ import numpy as np
 
 import hashzoo
 from hashzoo.errors import InvalidSetting
+from hashzoo.plugins import PLUGIN_GROUP, file_version
 
 _NATIVE_BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # the last is Arm's
 
@@ -39,13 +40,16 @@ def describe(device: str, owner: dict[str, str]) -> dict[str, Any]:
 
 
 def owner_of(cls: type) -> dict[str, str]:
-    """Name and version of the distribution that `cls` comes from; version "unknown" if it is not an installed one."""
+    """Name and version of the distribution that `cls` comes from; for a class in a file, its name and sha256.
+
+    The version is "unknown" if it is neither.
+    """
     package = cls.__module__.partition(".")[0]
     if package == "hashzoo":
         return {"hashzoo": hashzoo.__version__}
+    if version := file_version(cls):
+        return version
     from importlib.metadata import entry_points
-
-    from hashzoo.registry import PLUGIN_GROUP
 
     for point in entry_points(group=PLUGIN_GROUP):
         if point.module.partition(".")[0] == package and point.dist is not None:

@@ -31,6 +31,7 @@ from hashzoo.methods.encoder import Encoder, ProjectionEncoder, features
 from hashzoo.reports.curves import pr_curve_png
 from hashzoo.settings import configure, require
 from hashzoo.training.checkpoint import Checkpoint
+from hashzoo.training.profile import Profile
 from hashzoo.training.trainer import Observer, TrainOptions, train
 
 
@@ -72,6 +73,7 @@ class RunOptions:
     download: bool = False  # of pretrained weights
     checkpoint_every: int = 1  # epochs
     command: Sequence[str] = ()  # as typed, for the record
+    profile: Profile | None = None  # to be filled in
 
 
 def plan(
@@ -130,7 +132,16 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
             what to do with it; nothing has run by then.
         HashzooError: from a cell; those before it are finished and stored.
     """
+    for note in data.notes:
+        reporter.note(f"{data.title}: {note}")
     folders = [_checked_folder(cell, data, options) for cell in cells]
+    for cell in cells[:1]:
+        method = _method(cell, data, options)
+        if _sampler(method) == "shuffled" and cell.config.sampler == "class_aware":
+            reporter.note(
+                f"{cell.method}: images have several labels, so batches are shuffled, not class-aware; "
+                "--set sampler=label_balanced draws for every label equally often"
+            )
     return [_run(cell, data, folder, options, reporter) for cell, folder in zip(cells, folders, strict=True)]
 
 
@@ -209,7 +220,8 @@ def _run(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, rep
             result.unlink(missing_ok=True)
             if options.force:
                 checkpoint.remove()
-            record = _fresh(cell, data, folder, options, reporter)
+            with (options.profile or Profile()).whole():
+                record = _fresh(cell, data, folder, options, reporter)
             checkpoint.remove()
         except BaseException as cause:
             if not result.exists():
@@ -224,26 +236,30 @@ def _run(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, rep
 
 def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, reporter: Reporter) -> Record:
     """Train, encode, measure and write."""
+    profile = options.profile or Profile()
     method = _method(cell, data, options)
     if isinstance(method, DeepMethod):
         with reporter.training(cell.title, cell.config.epochs) as observer:
             encoder, train_s = _train_network(method, cell, data, folder, options, observer)
     else:
         assert isinstance(method, ShallowMethod)
-        encoder, train_s = _fit(method, cell, data)
+        encoder, train_s = _fit(method, cell, data, profile)
 
     started = time.perf_counter()
-    codes = CodeSet.checked(
-        bits=cell.bits,
-        query_codes=encoder.encode_split(data.query),
-        query_labels=data.query.labels,
-        database_codes=encoder.encode_split(data.database),
-        database_labels=data.database.labels,
-    )
+    with profile.stage("encode"):
+        codes = CodeSet.checked(
+            bits=cell.bits,
+            query_codes=encoder.encode_split(data.query),
+            query_labels=data.query.labels,
+            database_codes=encoder.encode_split(data.database),
+            database_labels=data.database.labels,
+            exclude=data.exclude,
+        )
     encoded = time.perf_counter()
-    ranking = HammingRanking(HammingRanking.Config(topk=cell.topk or data.topk)).evaluate(codes)
-    evaluated = time.perf_counter()
-    bits = BitStatistics().evaluate(codes)
+    with profile.stage("evaluate"):
+        ranking = HammingRanking(HammingRanking.Config(topk=cell.topk or data.topk)).evaluate(codes)
+        evaluated = time.perf_counter()
+        bits = BitStatistics().evaluate(codes)
 
     encoder.save(folder / store.MODEL)
     store.write_codes(folder / store.CODES, codes)
@@ -255,13 +271,16 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "protocol": data.protocol,
         "title": data.title,
         "split_sha256": data.split_sha256,
+        "split": dict(data.split),
         "images_sha256": data.images_sha256,
+        "data_notes": list(data.notes),
         "bits": cell.bits,
         "seed": cell.seed,
         "precision": cell.precision,
         "image_size": cell.image_size,
         "augmentation": facts["augmentation"],
         "config": facts["config"],
+        "sampler": _sampler(method),
         "config_hash": _short_hash(facts),
         "series": series_hash(cell, data),
         "metrics": ranking.metrics | bits.metrics,
@@ -305,13 +324,16 @@ def _train_network(
         folder=folder,
         fingerprint=config_hash(cell, data),
         observer=observer,
+        profile=options.profile,
     )
 
 
-def _fit(method: ShallowMethod, cell: Cell, data: LoadedDataset) -> tuple[Encoder, float]:
+def _fit(method: ShallowMethod, cell: Cell, data: LoadedDataset, profile: Profile) -> tuple[Encoder, float]:
     started = time.perf_counter()
-    vectors = features(data.train.take(slice(None)))
-    model = method.fit(vectors, data.train.labels, np.random.default_rng(cell.seed))
+    with profile.stage("data"):
+        vectors = features(data.train.take(slice(None)))
+    with profile.stage("fit"):
+        model = method.fit(vectors, data.train.labels, np.random.default_rng(cell.seed))
     return ProjectionEncoder(method, model), time.perf_counter() - started
 
 
@@ -325,6 +347,11 @@ def _method(cell: Cell, data: LoadedDataset, options: RunOptions) -> Method:
     height, width = data.train.images.shape[1:3]
     task = Task(len(data.classes), len(data.train), (height, width), data.multi_label)
     return cls(cell.bits, task, cell.config, download=options.download)
+
+
+def _sampler(method: Method) -> str | None:
+    """What made the batches of a deep method."""
+    return method.sampler_in_effect() if isinstance(method, DeepMethod) else None
 
 
 def _described(config: Any) -> dict[str, Any]:

@@ -43,6 +43,7 @@ _REQUIRED: dict[str, type | tuple[type, ...]] = {
     "codes_sha256": str,
 }
 _ARRAYS = ("query_codes", "query_labels", "database_codes", "database_labels")
+_OPTIONAL = ("bits", "exclude")
 
 
 def cell_folder(out: Path, *, dataset: str, protocol: str, method: str, bits: int, seed: int, config_hash: str) -> Path:
@@ -135,7 +136,10 @@ def write_codes(file: Path, codes: CodeSet) -> None:
         StorageError: it cannot be written.
     """
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, bits=np.int64(codes.bits), **{name: getattr(codes, name) for name in _ARRAYS})
+    arrays = {name: getattr(codes, name) for name in _ARRAYS}
+    if codes.exclude is not None:
+        arrays["exclude"] = codes.exclude
+    np.savez(buffer, allow_pickle=False, bits=np.int64(codes.bits), **arrays)
     write_atomically(file, buffer.getvalue())
 
 
@@ -181,7 +185,7 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
             if missing := [name for name in _ARRAYS if name not in archive.files]:
                 found = ", ".join(archive.files) or "nothing"
                 raise InvalidInput(f"missing {', '.join(missing)} (found: {found})")
-            return {name: _member(archive, name) for name in (*_ARRAYS, "bits") if name in archive.files}
+            return {name: _member(archive, name) for name in (*_ARRAYS, *_OPTIONAL) if name in archive.files}
 
 
 def _member(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:

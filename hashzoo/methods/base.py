@@ -101,7 +101,7 @@ class DeepMethod(Method):
         input_size: int | None = None  # side in pixels to which images are resized
         epochs: int = 10  # passes over the training images
         batch_size: int = 50  # images a step
-        sampler: Literal["class_aware", "shuffled"] = "class_aware"  # several labels an image: always shuffled
+        sampler: Literal["class_aware", "shuffled", "label_balanced"] = "class_aware"  # several labels: as shuffled
         classes_per_batch: int = 10  # of the class-aware sampler, the same number of images each
         augment: bool = True  # what the dataset declares: shifts, mirroring
         optimizer: Literal["sgd", "adamw"] = "adamw"  # stochastic gradient descent with momentum, or AdamW
@@ -157,6 +157,19 @@ class DeepMethod(Method):
         nn.init.zeros_(layer.bias)
         return layer
 
+    def normalized_head(self, features: int) -> nn.Module:
+        """A linear layer whose outputs are batch-normalized.
+
+        For objectives that have a saddle at 0: the outputs of a small network with random weights lie close to it, and
+        are nearly the same for all images.
+        """
+        from torch import nn
+
+        require(self.config.batch_size >= 2, "batch_size", "at least 2 for batch normalization", self.config.batch_size)
+        layer = nn.Linear(features, self.bits, bias=False)
+        nn.init.xavier_uniform_(layer.weight)
+        return nn.Sequential(layer, nn.BatchNorm1d(self.bits))
+
     def backbone(self, in_channels: int = 3) -> Backbone:
         """The backbone that the settings name."""
         from hashzoo.backbones.base import BACKBONES
@@ -170,6 +183,14 @@ class DeepMethod(Method):
         """Positions (steps, B) of one epoch's training images; None leaves it to the `sampler` setting."""
         return None
 
+    def sampler_in_effect(self) -> str:
+        """Who makes the batches: "own", or the `sampler` setting; "shuffled" if that needs one class an image."""
+        if type(self).batches is not DeepMethod.batches:
+            return "own"
+        if self.config.sampler == "class_aware" and self.task.multi_label:
+            return "shuffled"
+        return str(self.config.sampler)
+
     def optimizer(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
         """Called once; the trainer multiplies each group's lr by the schedule."""
         import torch
@@ -180,7 +201,10 @@ class DeepMethod(Method):
         return torch.optim.AdamW(parameters, lr=c.lr, betas=(0.9, c.beta2), weight_decay=c.weight_decay, fused=True)
 
     def on_train_start(self, labels: Tensor) -> None:
-        """Before the first epoch, with the training labels (n,) or (n, C) on the device; fill `extra` here."""
+        """Before the first epoch, with the training labels (n,) or (n, C) on the device; fill `extra` here.
+
+        Torch's random numbers, and `torch.initial_seed()`, are those of the run's seed; the time counts as training.
+        """
 
     def on_epoch_start(self, epoch: int, network: nn.Module) -> None:
         """Schedules and alternating updates go here. Called again after a resume, so keep what must last in `extra`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -30,7 +29,12 @@ class OutputMemory(nn.Module):
 
 @METHODS.register("dpsh")
 class DPSH(DeepMethod):
-    """Likelihood of the pair labels of each batch against all training images, whose outputs are remembered."""
+    """Likelihood of the pair labels of a batch given the inner products of its outputs, which are pulled to +-1.
+
+    With `memory`, a batch is compared with the latest outputs of all training images, as the authors do, and not with
+    itself. These are up to an epoch old, which suits pretrained networks and low learning rates: in a fast run from
+    scratch, outputs run after those of an epoch ago and classes stay mixed.
+    """
 
     paper = "Li, Wang & Kang, Feature Learning based Deep Supervised Hashing with Pairwise Labels, IJCAI 2016"
     year = 2016
@@ -40,28 +44,41 @@ class DPSH(DeepMethod):
     deviations = (
         "a small network from scratch by default; the authors fine-tune CNN-F on 224x224 images",
         "AdamW with a one-cycle schedule, where the authors ran 150 epochs of SGD",
-        "images not yet seen in the first epoch are left out of the pairs instead of counting as zero outputs",
+        "a batch is compared with itself; the authors compare it with remembered outputs (--set memory=true)",
+        "outputs are batch-normalized: in a small network from scratch they start near 0, where the likelihood has a "
+        "saddle",
+        "in memory, images not yet seen in the first epoch are left out instead of counting as zero outputs",
     )
 
     @dataclass(frozen=True)
     class Config(DeepMethod.Config):
-        eta: float = 10.0  # weight of the quantization term; both terms are divided by batch size x training images
-        sampler: Literal["class_aware", "shuffled"] = "shuffled"
+        eta: float = 10.0  # weight of the quantization term: eta / training images, to a mean over pairs
+        memory: bool = False  # compare with the latest outputs of all training images, not with the batch
+
+    def head(self, features: int) -> nn.Module:
+        return self.normalized_head(features)
 
     def on_train_start(self, labels: Tensor) -> None:
-        self.extra["memory"] = OutputMemory(labels, self.bits)
+        if self.config.memory:
+            self.extra["memory"] = OutputMemory(labels, self.bits)
         self.likelihood = PairwiseLikelihood(self.bits)
         self.quantization = Quantization(self.bits, norm="l2")
 
     def loss(self, codes: Tensor, batch: Batch) -> dict[str, Tensor]:
+        if self.config.memory:
+            likelihood = self._against_memory(codes, batch)
+        else:
+            likelihood = self.likelihood(codes, batch)["likelihood"]
+        quantization = self.quantization(codes, batch)["quantization"]
+        return {
+            "likelihood": likelihood,
+            "quantization": self.config.eta * quantization / self.task.num_train,
+        }
+
+    def _against_memory(self, codes: Tensor, batch: Batch) -> Tensor:
         memory = self.extra["memory"]
         assert isinstance(memory, OutputMemory)
         memory.outputs[batch.index] = codes.detach()
         memory.seen[batch.index] = True
         cost = self.likelihood.between(codes, batch.labels, memory.outputs, memory.labels)
-        pairs = len(codes) * memory.seen.sum()
-        quantization = self.quantization(codes, batch)["quantization"]
-        return {
-            "likelihood": (cost * memory.seen).sum() / pairs,
-            "quantization": self.config.eta * quantization / self.task.num_train,
-        }
+        return (cost * memory.seen).sum() / (len(codes) * memory.seen.sum())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hashzoo import retrieval
-from hashzoo.errors import CheckpointError, HashzooError
+from hashzoo.errors import CheckpointError, HashzooError, InvalidInput, UnknownName
 from hashzoo.files import write_atomically
 from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task
 
@@ -42,13 +42,25 @@ class Encoder(ABC):
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """(N, H, W, 3) uint8 -> (N, W) uint64 packed codes."""
-        blocks = [retrieval.pack(self.relaxed(images[i : i + BLOCK])) for i in range(0, len(images), BLOCK)]
+        blocks = [self._packed(images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)]
         return np.concatenate(blocks) if blocks else np.zeros((0, -(-self.bits // 64)), np.uint64)
 
     def encode_split(self, split: Split) -> np.ndarray:
         """The codes of a split, (M, W) uint64, without holding all its images at once."""
-        blocks = [retrieval.pack(self.relaxed(split.take(slice(i, i + BLOCK)))) for i in range(0, len(split), BLOCK)]
+        blocks = [self._packed(split.take(slice(i, i + BLOCK))) for i in range(0, len(split), BLOCK)]
         return np.concatenate(blocks)
+
+    def _packed(self, images: np.ndarray) -> np.ndarray:
+        relaxed = self.relaxed(images)
+        if relaxed.shape != (len(images), self.bits):
+            raise InvalidInput(
+                f"{self.method.name}: expected ({len(images)}, {self.bits}) relaxed codes of {len(images)} images, "
+                f"got {relaxed.shape}"
+            )
+        try:
+            return retrieval.pack(relaxed)
+        except InvalidInput as reason:
+            raise InvalidInput(f"{self.method.name}: {reason}") from None
 
     def save(self, file: Path) -> None:
         """Write `file` in safetensors format, with what `load_encoder` needs in its header."""
@@ -120,12 +132,16 @@ def features(images: np.ndarray) -> np.ndarray:
     return pixels
 
 
-def load_encoder(path: str | Path) -> Encoder:
+def load_encoder(path: str | Path, *, method: type[Method] | None = None) -> Encoder:
     """The encoder in a run's folder or in its `model.safetensors`.
+
+    Args:
+        method: the class that was trained, if it is not installed; None looks its name up.
 
     Raises:
         CheckpointError: the file is missing, damaged, not hashzoo's or of another version of its method.
-        UnknownName: its method is not installed.
+        InvalidInput: `method` is another than the file's.
+        UnknownName: its method is not installed, and `method` was not given.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -141,7 +157,7 @@ def load_encoder(path: str | Path) -> Encoder:
     except (SafetensorError, KeyError, json.JSONDecodeError) as cause:
         raise CheckpointError(f"{file} is damaged or not a hashzoo model ({cause})") from None
     try:
-        return _rebuild(header, tensors)
+        return _rebuild(_owner(header["method"], method, file), header, tensors)
     except HashzooError:
         raise
     except (KeyError, RuntimeError, TypeError, ValueError) as cause:
@@ -149,8 +165,19 @@ def load_encoder(path: str | Path) -> Encoder:
         raise CheckpointError(f"{file} does not fit the installed method: {reason}") from cause
 
 
-def _rebuild(header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Encoder:
-    cls = METHODS.get(header["method"])
+def _owner(name: str, given: type[Method] | None, file: Path) -> type[Method]:
+    if given is None:
+        try:
+            return METHODS.get(name)
+        except UnknownName as unknown:
+            unknown.message += "; load_encoder(..., method=CLASS) takes one that is not installed"
+            raise
+    if given.name != name:
+        raise InvalidInput(f"{file}: expected the class of method {name!r}, got that of {given.name!r}")
+    return given
+
+
+def _rebuild(cls: type[Method], header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Encoder:
     config: Any = cls.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in header["config"].items()})
     task = Task(**{**header["task"], "image_size": tuple(header["task"]["image_size"])})
     if issubclass(cls, ShallowMethod):

@@ -20,6 +20,7 @@ from hashzoo.losses.base import LOSSES
 from hashzoo.methods.base import METHODS, DeepMethod, Method
 from hashzoo.registry import Registry
 from hashzoo.reports.table import Table
+from hashzoo.reports.wording import labels_held
 from hashzoo.settings import describe
 
 KINDS: dict[str, Registry[Any]] = {
@@ -113,7 +114,7 @@ def _page(cls: type) -> str:
     elif issubclass(cls, Dataset):
         lines += _facts(
             ("kind", f"dataset, {_origin(cls)}"),
-            ("labels", f"{'several' if cls.multi_label else 'one'} an image"),
+            ("labels", f"{labels_held(cls.multi_label)} an image"),
             (
                 "augmentation",
                 f"shifts up to {cls.augmentation.shift} pixels, {'' if cls.augmentation.mirror else 'not '}mirrored",
@@ -194,6 +195,6 @@ _COLUMNS: dict[str, tuple[tuple[str, ...], Callable[[Any], tuple[str, ...]]]] = 
     ),
     "datasets": (
         ("protocols", "labels"),
-        lambda cls: (", ".join(cls.protocols), "several" if cls.multi_label else "one"),
+        lambda cls: (", ".join(cls.protocols), labels_held(cls.multi_label)),
     ),
 }

@@ -65,7 +65,7 @@ class Lines:
             return
         since, before = self.started
         left = (now - since) / (done - before) * (total - done) if done > before else None
-        eta = "" if left is None or done == total else f", {_duration(left)} left"
+        eta = "" if left is None or done == total else f", {duration(left)} left"
         print(
             f"{self.title}: epoch {done * self.epochs // total}/{self.epochs}, {_terms(terms)}, "
             f"{images_per_second:,.0f} images/s{eta}",
@@ -92,7 +92,7 @@ def _terms(terms: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

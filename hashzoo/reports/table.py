@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from hashzoo.reports.grouping import Record, comparable, groups, row_labels
 from hashzoo.reports.wording import map_in_words, map_name
+from hashzoo.training.profile import Profile
 
-Record = Mapping[str, Any]
-
-_SEPARATELY = "bits"  # the part of a metric's definition that may differ within a table: it is the column
+_WORD = re.compile("[a-z]{3}")
 _CSV_METRICS = (
     "map",
     "map_expected",
@@ -47,12 +47,19 @@ class Table:
 
 def run_tables(records: Sequence[Record]) -> list[Table]:
     """What `hashzoo run` prints: a table per series, a column per code length, all that defines the numbers below."""
-    return [_series_table(part) for part in _groups(records, lambda record: record["series"])]
+    return [_series_table(part) for part in groups(records, lambda record: record["series"])]
+
+
+def profile_table(profile: Profile) -> Table:
+    """Where the time of a run went, stage by stage."""
+    rows = tuple((name, f"{seconds:.2f}", f"{share:.0%}") for name, seconds, share in profile.shares())
+    total = ("all", f"{profile.total:.2f}", "")
+    return Table(title="where the time went", header=("stage", "seconds", "share"), rows=(*rows, total))
 
 
 def results_tables(records: Sequence[Record]) -> list[Table]:
     """A table per data, protocol, split and definition; a row per method, seed, settings; a column per code length."""
-    return [_comparison(part) for part in _groups(records, _comparable)]
+    return [_comparison(part) for part in groups(records, comparable)]
 
 
 def plain(tables: Sequence[Table]) -> str:
@@ -155,8 +162,8 @@ def _series_table(records: Sequence[Record]) -> Table:
 
 def _comparison(records: Sequence[Record]) -> Table:
     lengths = sorted({r["bits"] for r in records})
-    series = _groups(records, lambda r: r["series"])
-    labels = _labels([part[0] for part in series])
+    series = groups(records, lambda r: r["series"])
+    labels = row_labels([part[0] for part in series], rivals=_method_and_seed)
     rows = []
     for label, part in sorted(zip(labels, series, strict=True), key=lambda pair: pair[0]):
         by_length = {r["bits"]: _score(r, "map_expected") for r in part}
@@ -173,43 +180,8 @@ def _comparison(records: Sequence[Record]) -> Table:
     )
 
 
-def _labels(records: Sequence[Record]) -> list[str]:
-    """The method, and where one method has several rows of a seed, the settings that tell them apart."""
-    labels = []
-    for record in records:
-        rivals = [r for r in records if (r["method"], r["seed"]) == (record["method"], record["seed"])]
-        known = [_described(r) for r in rivals]
-        differing = [key for key in _described(record) if any(_described(record)[key] != k.get(key) for k in known)]
-        words = [f"{key}={_described(record)[key]}" for key in differing]
-        if sum(all(_described(record).get(key) == k.get(key) for key in differing) for k in known) > 1:
-            words.append(record["series"][:6])
-        labels.append(" ".join([record["method"], *words]))
-    return labels
-
-
-def _described(record: Record) -> dict[str, Any]:
-    environment = record["environment"]
-    return {
-        **record["config"],
-        "precision": record.get("precision"),
-        "image_size": record.get("image_size"),
-        "device": environment.get("device_type"),
-        "hashzoo": record.get("hashzoo"),
-    }
-
-
-def _comparable(record: Record) -> tuple[str, ...]:
-    definition = {key: value for key, value in record["metric_definition"].items() if key != _SEPARATELY}
-    keys = ("dataset", "protocol", "title", "split_sha256", "images_sha256")
-    return (*(record[key] for key in keys), json.dumps(definition, sort_keys=True))
-
-
-def _groups(records: Sequence[Record], key: Any) -> list[list[Record]]:
-    """By equal keys, in order of first appearance."""
-    groups: dict[Any, list[Record]] = {}
-    for record in records:
-        groups.setdefault(key(record), []).append(record)
-    return list(groups.values())
+def _method_and_seed(record: Record) -> tuple[str, int]:
+    return record["method"], record["seed"]
 
 
 def _score(record: Record, key: str) -> str:
@@ -239,7 +211,8 @@ def _machine(record: Record) -> str:
 
 
 def _numeric(table: Table, column: int) -> bool:
-    return all(row[column][:1] in ("", "[") or row[column][:1].isdigit() for row in table.rows)
+    cells = [row[column] for row in table.rows]
+    return all(cell[:1] in ("", "[") or cell[:1].isdigit() for cell in cells) and not any(map(_WORD.search, cells))
 
 
 def _plain(table: Table) -> str:

@@ -35,9 +35,15 @@ def map_in_words(definition: Mapping[str, Any]) -> str:
     cut = _CUT.get(name) or (_CUT_WITHOUT_TOPK.get(name) if definition.get("topk") is None else None)
     parts = (
         *([cut] if cut else []),
+        *(["a query is not among its own answers"] if definition.get("excluded_rows") else []),
         _TIES.get(str(definition.get("ties")), str(definition.get("ties"))),
         _DENOMINATORS.get(str(definition.get("denominator")), str(definition.get("denominator"))),
         _EMPTY.get(str(definition.get("empty")), str(definition.get("empty"))),
         f"relevant: {definition.get('relevance')}",
     )
     return f"{map_name(definition)} by Hamming distance ({'; '.join(parts)})"
+
+
+def labels_held(multi_label: bool | None) -> str:
+    """How many labels an image of a dataset has; None is one or several, as the files say."""
+    return "one or several" if multi_label is None else "several" if multi_label else "one"

@@ -29,8 +29,11 @@ from hashzoo.methods.base import DeepMethod
 from hashzoo.methods.encoder import NetworkEncoder
 from hashzoo.training.augment import augment
 from hashzoo.training.checkpoint import Checkpoint, Position
-from hashzoo.training.samplers import class_aware, shuffled
+from hashzoo.training.profile import Profile
+from hashzoo.training.samplers import class_aware, label_balanced, shuffled
 from hashzoo.training.schedules import SCHEDULES
+
+_MEASURED = 256  # images looked at together for their mean and deviation: all of them need not fit the memory
 
 
 class Observer(Protocol):
@@ -60,12 +63,14 @@ def train(
     folder: Path | None = None,
     fingerprint: str = "",
     observer: Observer | None = None,
+    profile: Profile | None = None,
 ) -> tuple[NetworkEncoder, float]:
     """Train on `split`.
 
     Args:
         folder: for `log.jsonl` and checkpoints; None writes nothing and cannot resume.
         fingerprint: what a checkpoint must carry to be taken up.
+        profile: where to add up the time of each stage of a step.
 
     Returns:
         The encoder, and the seconds that training took, those before an interrupt included.
@@ -75,7 +80,7 @@ def train(
         HashzooError: a loss is no longer finite.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
     """
-    return _Training(method, split, augmentation, options, folder, fingerprint, observer).run()
+    return _Training(method, split, augmentation, options, folder, fingerprint, observer, profile or Profile()).run()
 
 
 class _Training:
@@ -88,8 +93,10 @@ class _Training:
         folder: Path | None,
         fingerprint: str,
         observer: Observer | None,
+        profile: Profile,
     ) -> None:
         self.method, self.split, self.options, self.observer = method, split, options, observer
+        self.profile = profile
         self.augmentation = augmentation if method.config.augment else Augmentation(shift=0, mirror=False)
         self.device = torch.device(options.device)
         self.labels = torch.from_numpy(split.labels)
@@ -101,7 +108,9 @@ class _Training:
         self.preprocess = self._preprocess(network).to(self.device)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._try_one_image()
+        started = time.perf_counter()
         method.on_train_start(self.labels.to(self.device))
+        self.prepared_s = time.perf_counter() - started
         self.modules = {"network": self.network, "extra": method.extra}
         parameters = [p for module in self.modules.values() for p in module.parameters() if p.requires_grad]
         self.optimizer = method.optimizer(parameters)
@@ -110,7 +119,7 @@ class _Training:
         self.steps = len(self._order(0))
 
     def run(self) -> tuple[NetworkEncoder, float]:
-        at = Position()
+        at = Position(seconds=self.prepared_s)
         epochs = self.method.config.epochs
         if self.options.resume and self.checkpoint and self.checkpoint.exists():
             at = self.checkpoint.load(self.modules, self.optimizer)
@@ -183,15 +192,21 @@ class _Training:
         for group in self.optimizer.param_groups:
             group["lr"] = group["highest_lr"] * SCHEDULES[self.method.config.schedule](done)
 
-        pixels = torch.from_numpy(self.split.take(positions.numpy())).to(self.device, non_blocking=True)
-        images = self.preprocess(augment(pixels, self.augmentation, generator))
-        batch = Batch(self.labels[positions].to(self.device), positions.to(self.device))
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16"):
+        stage = self.profile.stage
+        with stage("data"):
+            pixels = torch.from_numpy(self.split.take(positions.numpy())).to(self.device, non_blocking=True)
+            images = self.preprocess(augment(pixels, self.augmentation, generator))
+            batch = Batch(self.labels[positions].to(self.device), positions.to(self.device))
+        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
+        with stage("forward"), autocast:
             codes = self.network(images)
-        terms = self.method.loss(codes.float(), batch)
-        self.optimizer.zero_grad()
-        torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
+        with stage("loss"):
+            terms = self.method.loss(codes.float(), batch)
+        with stage("backward"):
+            self.optimizer.zero_grad()
+            torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
+        with stage("step"):
+            self.optimizer.step()
         return terms
 
     def _order(self, epoch: int) -> Tensor:
@@ -203,6 +218,8 @@ class _Training:
             return own
         if c.sampler == "class_aware" and self.labels.ndim == 1:
             return class_aware(self.labels, c.batch_size, c.classes_per_batch, generator)
+        if c.sampler == "label_balanced":
+            return label_balanced(self.labels, c.batch_size, generator)
         return shuffled(len(self.labels), c.batch_size, generator)
 
     def _restore_epoch_hook(self, at: Position) -> None:
@@ -216,7 +233,8 @@ class _Training:
         trained_with = [m.normalization for m in network.modules() if isinstance(m, Backbone) and m.normalization]
         if trained_with:
             return Preprocess(*trained_with[0], size)
-        return Preprocess.measured(self.split.images[self.split.rows], size)
+        blocks = (self.split.take(slice(i, i + _MEASURED)) for i in range(0, len(self.split), _MEASURED))
+        return Preprocess.measured(blocks, size)
 
     def _try_one_image(self) -> None:
         """Find out before training whether network and images fit."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -39,6 +40,7 @@ from hashzoo.testing import (
     check_method,
     toy_split,
 )
+from hashzoo.testing.rules import PAGE
 
 pytestmark = pytest.mark.usefixtures("scratch")
 
@@ -50,6 +52,7 @@ def breaks(rule, check, cls, *shown, **options):
     message = str(caught.value)
     assert caught.value.rule == rule, message
     assert message.startswith(f"{cls.__module__}.{cls.__qualname__} breaks rule {rule!r} ({RULES[rule]}): ")
+    assert message.endswith(f" [docs/conformance.md#{rule}]")
     for text in shown:
         assert text in message
 
@@ -360,6 +363,42 @@ def test_several_labels_announced_and_not_handled():
     breaks("multi-label", check_method, method(GoodShallow, fit=fit, multi_label=True), "one label an image")
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: path.write_text("a log"),
+        lambda path: path.mkdir(),
+        lambda path: np.save(path, np.zeros(3)),
+    ],
+)
+def test_a_method_that_writes_while_it_learns(tmp_path, write):
+    def fit(self, features, labels, rng):
+        write(tmp_path / "left.npy")
+        return GoodShallow.fit(self, features, labels, rng)
+
+    breaks("writes-nothing", check_method, method(GoodShallow, fit=fit), f"it writes {tmp_path}/left")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_method_that_writes_into_the_working_folder_by_native_code(tmp_path, monkeypatch):
+    def on_epoch_start(self, epoch, network):
+        torch.save(network.state_dict(), "best.pth")
+
+    monkeypatch.chdir(tmp_path)
+    careless = method(GoodDeep, on_epoch_start=on_epoch_start)
+    breaks("writes-nothing", check_method, careless, "best.pth", lengths=(12,), image_size=16)
+
+
+def test_temporary_files_are_no_writing(monkeypatch):
+    def fit(self, features, labels, rng):
+        with tempfile.TemporaryFile() as spare:
+            np.save(spare, features)
+        Path(os.devnull).write_text("nothing")
+        return GoodShallow.fit(self, features, labels, rng)
+
+    check_method(method(GoodShallow, fit=fit), image_size=16)
+
+
 class GoodLoss(Loss):
     """Distance of the batch mean from 0."""
 
@@ -588,6 +627,13 @@ def test_evaluators(rule, evaluate, shown):
 
 def test_a_good_evaluator_passes():
     check_evaluator(EVALUATORS.register("tried")(GoodEvaluator))
+
+
+def test_every_rule_has_its_heading_in_the_documentation():
+    page = Path(__file__).parents[2] / "docs" / "conformance.md"
+    headings = [line.removeprefix("## ") for line in page.read_text().splitlines() if line.startswith("## ")]
+    assert [heading for heading in headings if heading in RULES] == list(RULES)
+    assert PAGE == "docs/conformance.md"
 
 
 def test_every_rule_is_broken_by_some_test_here():

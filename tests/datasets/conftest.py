@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hashzoo.datasets import images
+from hashzoo.datasets import images, pixel_cache
 
 
 @pytest.fixture(autouse=True)
@@ -15,7 +15,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every test has an image cache of its own."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("HASHZOO_CACHE", str(folder))
-    images._warn_once.cache_clear()
+    pixel_cache._warn_once.cache_clear()
     return folder
 
 
@@ -38,9 +38,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     decode = images._decode
 
-    def spy(path: str) -> Image.Image:
-        seen.append(path)
-        return decode(path)
+    def spy(image: Image.Image) -> Image.Image:
+        seen.append(image.filename)
+        return decode(image)
 
     monkeypatch.setattr(images, "_decode", spy)
     return seen

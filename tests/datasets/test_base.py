@@ -93,3 +93,16 @@ def test_listing_needs_only_numpy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_protocol_without_a_rule_needs_a_divide():
+    class Undivided(Made):
+        divide = Dataset.divide
+
+    with pytest.raises(TypeError, match="neither a rule nor a `divide`"):
+        Undivided().load()
+
+
+def test_a_split_seed_out_of_range():
+    with pytest.raises(InvalidInput, match="split seed: expected 0 to"):
+        Made(split_seed=-1)

@@ -276,3 +276,29 @@ def test_corrupt_image_is_named(tree):
         DataError, match=r"1 image in .*cifar10 cannot be decoded: test/dog/0000\.jpg \(not an image\)$"
     ):
         Cifar10(tree).load()
+
+
+def test_the_test_images_among_themselves(tree):
+    own, others = (Cifar10(tree, protocol=protocol).load() for protocol in ("dsh", "dsh-others"))
+    assert own.split_sha256 == others.split_sha256
+    np.testing.assert_array_equal(own.query.rows, own.database.rows)
+    assert (len(own.train), len(own.query)) == (30, 10)
+    assert own.exclude is None
+    np.testing.assert_array_equal(others.database.rows[others.exclude], others.query.rows)
+
+
+@pytest.mark.parametrize("protocol", ["59k", "54k", "50k"])
+def test_too_few_images_for_a_protocol(tree, protocol):
+    with pytest.raises(DataError, match=f"cifar10@{protocol}: expected at least 1?,?[0-9]+ images of each class"):
+        Cifar10(tree, protocol=protocol).load()
+
+
+def test_list_files_replace_the_protocol_s_division(tree, tmp_path):
+    lists = tmp_path / "lists"
+    lists.mkdir()
+    for part, split in (("train", "train"), ("query", "test"), ("database", "train")):
+        (lists / f"{part}.txt").write_text("".join(f"{split}/{name}/0000.jpg 0\n" for name in CLASSES))
+    data = Cifar10(tree, split_files=lists).load()
+    assert (len(data.train), len(data.query), len(data.database)) == (10, 10, 10)
+    assert data.split == {"rule": "read from list files", "seed": None}
+    assert data.split_sha256 != Cifar10(tree).load().split_sha256

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from hashzoo.datasets import images
-from hashzoo.datasets.images import cache_folder, load_images, resize_images
+from hashzoo.datasets import images, pixel_cache
+from hashzoo.datasets.images import load_images, resize_images
+from hashzoo.datasets.pixel_cache import cache_folder, remembered_digest
 from hashzoo.errors import DataError
 
 NAMES = ["a/0.png", "a/1.png", "b/0.png"]
@@ -126,7 +128,7 @@ def test_full_disk_leaves_nothing_behind(root, cache, monkeypatch):
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(images.os, "fsync", full)
+    monkeypatch.setattr(pixel_cache.os, "fsync", full)
     with pytest.warns(UserWarning, match="No space left on device"):
         assert load(root).shape == (3, 6, 5, 3)
     assert list(cache.iterdir()) == []
@@ -253,3 +255,61 @@ def test_unlistable_folder_is_one_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr(images.os, "scandir", refuse)
     with pytest.raises(DataError, match=r"the folder .* cannot be listed \(Permission denied\)"):
         images.find_classes(tmp_path, owner="test")
+
+
+def test_a_disk_without_room_is_asked_first(root, cache, decoded, monkeypatch):
+    monkeypatch.setattr(pixel_cache.shutil, "disk_usage", lambda folder: SimpleNamespace(free=pixel_cache._SPARE + 269))
+    with pytest.warns(UserWarning, match=r"cannot be written \(67.1 MB are free on its disk\)"):
+        assert load(root).shape == (3, 6, 5, 3)
+    with pytest.raises(DataError) as error:
+        load_images(root, NAMES, owner="test", memory=100, image_size=8)
+    assert str(error.value) == (
+        f"test: 3 images of 8x8 take 576 bytes; the image cache {cache} cannot be written (67.1 MB are free on its "
+        "disk) and memory may hold 100 bytes: HASHZOO_CACHE names another folder, --image-size a smaller size, "
+        "--memory another amount"
+    )
+    assert list(cache.iterdir()) == []
+
+
+def test_blocks_under_way_stay_within_the_memory_granted():
+    for memory in (3 * 64 * 64, 10**6, 10**9):
+        blocks, ahead = images._schedule(1000, (64, 64), memory)
+        assert ahead * len(blocks[0]) * 3 * 64 * 64 <= memory
+        assert [row for block in blocks for row in block] == list(range(1000))
+
+
+def test_little_memory_gives_the_same_pixels(root, cache):
+    assert np.array_equal(load(root, image_size=4), load_small(root, cache, memory=1000))
+
+
+def load_small(root: Path, cache: Path, memory: int) -> np.ndarray:
+    for file in cache.iterdir():
+        file.unlink()
+    return load_images(root, NAMES, owner="test", image_size=4, memory=memory)
+
+
+def test_a_picture_that_memory_cannot_hold_is_named(tmp_path):
+    Image.new("RGB", (200, 100)).save(tmp_path / "wide.png")
+    with pytest.raises(DataError, match=r"cannot be decoded: wide\.png \(too large for the memory granted; --memory"):
+        load_images(tmp_path, ["wide.png"], owner="test", image_size=4, memory=300_000)
+
+
+def test_the_digest_of_pixels_is_remembered_beside_them(root, cache):
+    pixels, calls = load(root), []
+
+    def compute() -> str:
+        calls.append(1)
+        return f"digest {len(calls)}"
+
+    assert [remembered_digest(pixels, "labels a", compute) for _ in range(2)] == ["digest 1"] * 2
+    assert remembered_digest(load(root), "labels a", compute) == "digest 1"
+    assert remembered_digest(pixels, "labels b", compute) == "digest 2"
+    (beside,) = cache.glob("*.json")
+    beside.write_text("{}")
+    assert remembered_digest(pixels, "labels a", compute) == "digest 3"
+    (file,) = cache.glob("*.npy")
+    os.utime(file, (0, 0))
+    assert remembered_digest(pixels, "labels a", compute) == "digest 4"
+    for other in (pixels[1:], np.array(pixels)):
+        before = len(calls)
+        assert remembered_digest(other, "labels a", compute) == f"digest {before + 1}"

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from hashzoo.errors import CheckpointError, HashzooError, InvalidInput, InvalidSetting, StorageError, UnknownName
+from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import runner, store
 from hashzoo.experiments.runner import RunOptions, config_hash, identity, plan, run_cell, run_cells, series_hash
 from hashzoo.methods.base import METHODS
@@ -338,3 +339,22 @@ def test_the_checkpoint_of_a_forced_run_is_its_own(tmp_path, data, reporter):
     (folder,) = (path.parent for path in tmp_path.rglob("checkpoint.json"))
     assert not (folder / "result.json").exists()  # or it would vouch for codes that are about to change
     assert Checkpoint(folder, "").exists()
+
+
+def test_a_query_that_is_not_among_its_own_answers(tmp_path, data, reporter):
+    """As with `cifar10@dsh-others`: the record says so, and the number is that of the codes file."""
+    alike = replace(data, query=data.train, database=data.train)
+    own = run_cell(cells_of(reporter)[0], alike, RunOptions(tmp_path / "own"), reporter)
+    others = replace(alike, protocol="others", exclude=np.arange(len(data.train)))
+    record = run_cell(cells_of(reporter)[0], others, RunOptions(tmp_path / "others"), reporter)
+    assert record["metric_definition"]["excluded_rows"] == len(data.train)
+    assert "excluded_rows" not in own["metric_definition"]
+    assert record["metrics"]["map_worst"] < own["metrics"]["map_worst"]
+    (folder,) = (file.parent for file in (tmp_path / "others").rglob("result.json"))
+    again = HammingRanking().evaluate(store.read_codes(folder))
+    assert again.metrics["map"] == record["metrics"]["map"]
+
+
+def test_a_record_says_where_its_split_comes_from(tmp_path, data, reporter):
+    drawn = replace(data, split={"rule": "100 images of each class ask", "seed": 3})
+    assert run_cell(cells_of(reporter)[0], drawn, RunOptions(tmp_path), reporter)["split"] == drawn.split

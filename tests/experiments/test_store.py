@@ -170,3 +170,17 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(StorageError, match="cannot make the folder"), store.made_folder(tmp_path / "file" / "a"):
         pass
+
+
+def test_rows_left_out_survive_the_file(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = np.arange(6) % 2
+    codes = CodeSet.checked(
+        query_codes=rng.standard_normal((6, 12)),
+        query_labels=labels,
+        database_codes=rng.standard_normal((6, 12)),
+        database_labels=labels,
+        exclude=np.array([0, 1, 2, 3, 4, -1]),
+    )
+    store.write_codes(tmp_path / "codes.npz", codes)
+    np.testing.assert_array_equal(store.read_codes(tmp_path / "codes.npz").exclude, codes.exclude)

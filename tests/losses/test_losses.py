@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, permutations
 
 import pytest
 import torch
@@ -9,9 +9,15 @@ from scipy.linalg import hadamard
 
 from hashzoo.losses.balance import Balance
 from hashzoo.losses.base import LOSSES, Batch, Loss, similar
+from hashzoo.losses.centre_cross_entropy import CentreCrossEntropy
+from hashzoo.losses.centres import hash_centres
 from hashzoo.losses.contrastive import Contrastive
+from hashzoo.losses.cosine_margin import CosineMargin
 from hashzoo.losses.pairwise_likelihood import PairwiseLikelihood
 from hashzoo.losses.quantization import Quantization
+from hashzoo.losses.triplet_hinge import TripletHinge
+from hashzoo.losses.triplet_likelihood import TripletLikelihood
+from hashzoo.losses.weighted_likelihood import WeightedLikelihood
 
 BITS = 12
 IDS = torch.tensor([0, 1, 0, 2, 1, 0, 3])
@@ -24,11 +30,30 @@ TERMS = {
     "narrow margin": lambda: Contrastive(BITS, margin=3.0),
     "l1": lambda: Quantization(BITS),
     "l2": lambda: Quantization(BITS, norm="l2"),
+    "l3": lambda: Quantization(BITS, norm="l3"),
+    "log_cosh": lambda: Quantization(BITS, norm="log_cosh"),
     "balance": lambda: Balance(BITS),
     "likelihood": lambda: PairwiseLikelihood(BITS),
+    "whole products": lambda: PairwiseLikelihood(BITS, scale=1.0),
+    "weighted likelihood": lambda: WeightedLikelihood(BITS),
+    "triplet likelihood": lambda: TripletLikelihood(BITS),
+    "triplet hinge": lambda: TripletHinge(BITS),
+}
+CENTRES = torch.from_numpy(hash_centres(4, BITS, seed=2)).double()
+CENTRE_TERMS = {
+    "centre cross-entropy": lambda: CentreCrossEntropy(BITS, CENTRES).double(),
+    "cosine margin": lambda: CosineMargin(BITS, CENTRES).double(),
+}
+ALL_TERMS = TERMS | CENTRE_TERMS
+NORMS = {
+    "l1": abs,
+    "l2": lambda gap: gap**2,
+    "l3": lambda gap: abs(gap) ** 3,
+    "log_cosh": lambda gap: math.log(math.cosh(gap)),
 }
 needs_labels = pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
 needs_terms = pytest.mark.parametrize("term", TERMS)
+needs_all_terms = pytest.mark.parametrize("term", ALL_TERMS)
 
 
 def draw(rows=7, bits=BITS, seed=0):
@@ -60,20 +85,95 @@ def naive_contrastive(codes, labels, margin):
 
 
 def naive_quantization(codes, norm):
-    power = {"l1": 1, "l2": 2}[norm]
-    return math.fsum(abs(abs(value) - 1) ** power for row in codes.tolist() for value in row) / len(codes)
+    return math.fsum(NORMS[norm](abs(value) - 1) for row in codes.tolist() for value in row) / len(codes)
 
 
 def naive_balance(codes):
     return math.fsum((math.fsum(column) / len(codes)) ** 2 for column in codes.T.tolist())
 
 
-def naive_likelihood(codes, labels):
+def inner(codes, i, j):
+    return math.fsum(a * b for a, b in zip(codes[i].tolist(), codes[j].tolist(), strict=True))
+
+
+def squared_distance(codes, i, j):
+    return math.fsum((a - b) ** 2 for a, b in zip(codes[i].tolist(), codes[j].tolist(), strict=True))
+
+
+def naive_likelihood(codes, labels, scale):
     costs = []
     for i in range(len(codes)):
         for j in range(len(codes)):
-            theta = math.fsum(a * b for a, b in zip(codes[i].tolist(), codes[j].tolist(), strict=True)) / 2
+            theta = scale * inner(codes, i, j)
             costs.append(math.log(1 + math.exp(theta)) - alike(labels, i, j) * theta)
+    return math.fsum(costs) / len(costs)
+
+
+def naive_weighted_likelihood(codes, labels, alpha):
+    costs, weights = [], []
+    pairs = list(combinations(range(len(codes)), 2))
+    near = sum(alike(labels, i, j) for i, j in pairs)
+    for i, j in pairs:
+        share = 1.0
+        if labels.ndim == 2:
+            a, b = set(labels[i].nonzero().flatten().tolist()), set(labels[j].nonzero().flatten().tolist())
+            share = len(a & b) / len(a | b) if a | b else 0.0
+        same = alike(labels, i, j)
+        theta = alpha * inner(codes, i, j)
+        weights.append(share * len(pairs) / near if same else len(pairs) / (len(pairs) - near))
+        costs.append(weights[-1] * (math.log(1 + math.exp(theta)) - same * theta))
+    if labels.ndim == 1:
+        assert math.fsum(weights) == pytest.approx(2 * len(pairs))
+    return math.fsum(costs) / len(pairs)
+
+
+def all_triplets(labels):
+    return [
+        (a, p, n) for a, p, n in permutations(range(len(labels)), 3) if alike(labels, a, p) and not alike(labels, a, n)
+    ]
+
+
+def naive_triplet_likelihood(codes, labels, margin):
+    by_anchor = {}
+    for a, p, n in all_triplets(labels):
+        theta = (inner(codes, a, p) - inner(codes, a, n)) / 2 - margin
+        by_anchor.setdefault(a, []).append(math.log(1 + math.exp(-theta)))  # -log sigma(theta)
+    return math.fsum(math.fsum(costs) / len(costs) for costs in by_anchor.values()) / len(by_anchor)
+
+
+def naive_triplet_hinge(codes, labels, margin):
+    costs = [
+        max(margin + squared_distance(codes, a, p) - squared_distance(codes, a, n), 0)
+        for a, p, n in all_triplets(labels)
+    ]
+    return math.fsum(costs) / len(costs)
+
+
+def label_sets(labels):
+    return [[int(row)] if labels.ndim == 1 else row.nonzero().flatten().tolist() for row in labels]
+
+
+def naive_centre_cross_entropy(codes, labels, ties):
+    costs = []
+    for code, own in zip(codes.tolist(), label_sets(labels), strict=True):
+        for bit, value in enumerate(code):
+            votes = sum(float(CENTRES[c, bit]) for c in own)
+            target = (1 if votes > 0 else 0) if votes else (float(ties[bit]) + 1) / 2
+            share = (math.tanh(value) + 1) / 2
+            if own:
+                costs.append(-target * math.log(share) - (1 - target) * math.log(1 - share))
+    return math.fsum(costs) / len(costs)
+
+
+def naive_cosine_margin(codes, labels, scale, margin):
+    costs = []
+    for code, own in zip(codes, label_sets(labels), strict=True):
+        classes = 4 if labels.ndim == 1 else labels.shape[1]
+        cosines = [float(code @ CENTRES[c] / code.norm() / CENTRES[c].norm()) for c in range(classes)]
+        logits = [scale * (cosine - margin * (c in own)) for c, cosine in enumerate(cosines)]
+        total = math.fsum(math.exp(logit) for logit in logits)
+        if own:
+            costs.append(-math.fsum(math.log(math.exp(logits[c]) / total) for c in own) / len(own))
     return math.fsum(costs) / len(costs)
 
 
@@ -96,7 +196,7 @@ def test_contrastive_equals_a_double_loop(labels, margin):
     assert float(only(Contrastive(BITS, margin)(codes, batch(labels)))) == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("norm", ["l1", "l2"])
+@pytest.mark.parametrize("norm", NORMS)
 def test_quantization_equals_a_double_loop(norm):
     codes = draw()
     got = float(only(Quantization(BITS, norm)(codes, batch(IDS))))
@@ -109,13 +209,54 @@ def test_balance_equals_a_double_loop():
 
 
 @needs_labels
-def test_likelihood_equals_a_double_loop(labels):
+@pytest.mark.parametrize("scale", [0.5, 1.0])
+def test_likelihood_equals_a_double_loop(labels, scale):
     codes = draw()
-    got = float(only(PairwiseLikelihood(BITS)(codes, batch(labels))))
-    assert got == pytest.approx(naive_likelihood(codes, labels), rel=1e-12)
+    got = float(only(PairwiseLikelihood(BITS, scale)(codes, batch(labels))))
+    assert got == pytest.approx(naive_likelihood(codes, labels, scale), rel=1e-12)
 
 
-@needs_terms
+@needs_labels
+@pytest.mark.parametrize("alpha", [None, 0.3])
+def test_weighted_likelihood_equals_a_double_loop(labels, alpha):
+    codes = draw()
+    got = float(only(WeightedLikelihood(BITS, alpha)(codes, batch(labels))))
+    expected = naive_weighted_likelihood(codes, labels, 10 / BITS if alpha is None else alpha)
+    assert got == pytest.approx(expected, rel=1e-12)
+
+
+@needs_labels
+@pytest.mark.parametrize("margin", [5.0, 0.5])
+def test_triplet_likelihood_equals_a_triple_loop(labels, margin):
+    codes = draw()
+    got = float(only(TripletLikelihood(BITS, margin)(codes, batch(labels))))
+    assert got == pytest.approx(naive_triplet_likelihood(codes, labels, margin), rel=1e-12)
+
+
+@needs_labels
+@pytest.mark.parametrize("margin", [1.0, 9.0])
+def test_triplet_hinge_equals_a_triple_loop(labels, margin):
+    codes = draw()
+    got = float(only(TripletHinge(BITS, margin)(codes, batch(labels))))
+    assert got == pytest.approx(naive_triplet_hinge(codes, labels, margin), rel=1e-12)
+
+
+@needs_labels
+def test_centre_cross_entropy_equals_a_double_loop(labels):
+    codes, ties = draw(), -CENTRES[3]
+    got = float(only(CentreCrossEntropy(BITS, CENTRES, ties).double()(codes, batch(labels))))
+    assert got == pytest.approx(naive_centre_cross_entropy(codes, labels, ties), rel=1e-12)
+
+
+@needs_labels
+@pytest.mark.parametrize(("scale", "margin"), [(8.0, 0.2), (3.0, 0.0)])
+def test_cosine_margin_equals_a_double_loop(labels, scale, margin):
+    codes = draw()
+    got = float(only(CosineMargin(BITS, CENTRES, scale, margin).double()(codes, batch(labels))))
+    assert got == pytest.approx(naive_cosine_margin(codes, labels, scale, margin), rel=1e-12)
+
+
+@needs_all_terms
 @needs_labels
 def test_gradients_equal_numerical_ones_off_the_kinks(term, labels):
     codes = draw(seed=4)
@@ -123,14 +264,14 @@ def test_gradients_equal_numerical_ones_off_the_kinks(term, labels):
     distances = torch.cdist(codes, codes).square()[~torch.eye(7, dtype=torch.bool)]
     off += [(distances - margin).abs() for margin in (3.0, 2.0 * BITS)]
     assert min(float(gap.min()) for gap in off) > 1e-4
-    loss = TERMS[term]()
+    loss = ALL_TERMS[term]()
     assert torch.autograd.gradcheck(lambda leaf: only(loss(leaf, batch(labels))), (codes.requires_grad_(),))
 
 
-@needs_terms
+@needs_all_terms
 @needs_labels
 def test_the_order_of_images_does_not_matter(term, labels):
-    loss, codes = TERMS[term](), draw()
+    loss, codes = ALL_TERMS[term](), draw()
     order = torch.tensor([3, 0, 6, 1, 5, 2, 4])
     expected, got = only(loss(codes, batch(labels))), only(loss(codes[order], batch(labels[order])))
     assert torch.allclose(got, expected, rtol=1e-12, atol=1e-14)
@@ -167,7 +308,7 @@ def test_contrastive_is_0_when_classes_are_apart():
 
 def test_quantization_is_0_only_for_binary_codes():
     codes = torch.where(draw() > 0, 1.0, -1.0)
-    for norm in ("l1", "l2"):
+    for norm in NORMS:
         loss = Quantization(BITS, norm)
         assert float(only(loss(codes, batch(IDS)))) == 0
         for value in (0.9, -1.1, 0.0):
@@ -184,7 +325,7 @@ def test_balance_is_0_only_for_columns_of_mean_0():
     assert float(only(Balance(BITS)(codes, batch(torch.arange(8))))) == pytest.approx(1 / 64)
 
 
-@pytest.mark.parametrize("norm", ["l1", "l2"])
+@pytest.mark.parametrize("norm", NORMS)
 def test_the_gradient_of_quantization_at_0_is_not_dead(norm):
     codes = torch.zeros(3, BITS, requires_grad=True)
     only(Quantization(BITS, norm)(codes, batch(IDS[:3]))).backward()
@@ -199,11 +340,12 @@ def test_the_subgradient_of_l1_quantization():
 
 @pytest.mark.parametrize("scale", [1e4, -1e4])
 @needs_labels
-def test_likelihood_is_finite_at_extremes(labels, scale):
+@needs_all_terms
+def test_terms_are_finite_at_extremes(term, labels, scale):
     codes = torch.full((7, BITS), scale, requires_grad=True)
     signs = torch.where(torch.arange(7) % 2 == 0, 1.0, -1.0)[:, None]
     for extreme in (codes, codes * signs):
-        value = only(PairwiseLikelihood(BITS)(extreme, batch(labels)))
+        value = only(ALL_TERMS[term]().float()(extreme, batch(labels)))
         (gradient,) = torch.autograd.grad(value, codes)
         assert torch.isfinite(value)
         assert torch.isfinite(gradient).all()
@@ -230,12 +372,112 @@ def test_likelihood_pulls_similar_codes_together_and_pushes_others_apart():
 
 def test_a_batch_of_one_image():
     codes = draw(1).requires_grad_()
-    for make in TERMS.values():
+    for make in ALL_TERMS.values():
         value = only(make()(codes, batch(IDS[:1])))
         (gradient,) = torch.autograd.grad(value, codes)
         assert torch.isfinite(value)
         assert torch.isfinite(gradient).all()
     assert only(Contrastive(BITS)(codes, batch(IDS[:1]))).item() == 0
+
+
+@needs_all_terms
+@pytest.mark.parametrize(
+    "labels", [torch.zeros(7, dtype=torch.int64), torch.arange(7) % 4, torch.zeros(7, 3, dtype=torch.uint8)]
+)
+def test_equal_codes_and_codes_of_0_have_a_finite_gradient(term, labels):
+    for code in (draw(1).repeat(7, 1), torch.zeros(7, BITS, dtype=torch.float64)):
+        leaf = code.clone().requires_grad_()
+        value = only(ALL_TERMS[term]()(leaf, batch(labels)))
+        (gradient,) = torch.autograd.grad(value, leaf)
+        assert torch.isfinite(value)
+        assert torch.isfinite(gradient).all()
+        assert gradient.abs().max() < 1e4
+
+
+@pytest.mark.parametrize("loss", [TripletLikelihood, TripletHinge])
+@pytest.mark.parametrize(
+    "labels", [torch.zeros(7, dtype=torch.int64), torch.arange(7)], ids=["one class", "all differ"]
+)
+def test_without_a_triplet_the_loss_is_0_and_has_a_gradient(loss, labels):
+    codes = draw().requires_grad_()
+    value = only(loss(BITS)(codes, batch(labels)))
+    (gradient,) = torch.autograd.grad(value, codes)
+    assert value.item() == 0
+    assert not gradient.any()
+
+
+@pytest.mark.parametrize("make", CENTRE_TERMS.values(), ids=CENTRE_TERMS)
+def test_images_without_labels_have_no_centre(make):
+    labels = torch.zeros(7, 3, dtype=torch.uint8)
+    codes = draw().requires_grad_()
+    value = only(make()(codes, batch(labels)))
+    (gradient,) = torch.autograd.grad(value, codes)
+    assert value.item() == 0
+    assert not gradient.any()
+    labels[2, 1] = 1
+    (gradient,) = torch.autograd.grad(only(make()(codes, batch(labels))), codes)
+    assert gradient.any(1).tolist() == [row == 2 for row in range(7)]
+
+
+def test_weighted_likelihood_of_pairs_of_one_kind():
+    """The missing kind costs nothing, and nothing is divided by 0."""
+    codes = draw()
+    near = math.fsum(math.log1p(math.exp(-0.3 * inner(codes, i, j))) for i, j in combinations(range(7), 2)) / 21
+    far = math.fsum(math.log1p(math.exp(0.3 * inner(codes, i, j))) for i, j in combinations(range(7), 2)) / 21
+    loss = WeightedLikelihood(BITS, alpha=0.3)
+    assert float(only(loss(codes, batch(torch.zeros(7, dtype=torch.int64))))) == pytest.approx(near, rel=1e-12)
+    assert float(only(loss(codes, batch(torch.arange(7))))) == pytest.approx(far, rel=1e-12)
+
+
+@needs_labels
+def test_two_batches_may_change_places_in_the_weighted_likelihood(labels):
+    loss, codes = WeightedLikelihood(BITS), draw()
+    here, there = (codes[:3], labels[:3]), (codes[3:], labels[3:])
+    pairs = torch.ones(3, 4, dtype=torch.float64)
+    assert torch.isclose(loss.between(*here, *there, pairs), loss.between(*there, *here, pairs.T), rtol=1e-12)
+
+
+def test_triplet_likelihood_falls_as_the_similar_image_comes_nearer():
+    anchor, other = torch.tensor([1.0, -1.0, 0.5]), torch.tensor([-1.0, 1.0, 1.0])
+    loss = TripletLikelihood(3)
+    values = [
+        float(only(loss(torch.stack([anchor, scale * anchor, other]), batch(torch.tensor([0, 0, 1])))))
+        for scale in (-1.0, 0.0, 1.0, 4.0)
+    ]
+    assert values == sorted(values, reverse=True)
+
+
+def test_triplet_hinge_is_0_iff_all_margins_hold():
+    codes = torch.tensor([[0.0, 0.0], [0.0, 0.0], [1.0, 1.0], [1.0, 1.0]], dtype=torch.float64)
+    labels = torch.tensor([0, 0, 1, 1])
+    assert float(only(TripletHinge(2, margin=2.0)(codes, batch(labels)))) == 0
+    assert float(only(TripletHinge(2, margin=2.1)(codes, batch(labels)))) > 0
+    codes[1, 0] = 0.3
+    assert float(only(TripletHinge(2, margin=2.0)(codes, batch(labels)))) > 0
+
+
+def test_centre_cross_entropy_falls_towards_the_centre():
+    labels = torch.tensor([0, 1, 2, 3])
+    loss = CentreCrossEntropy(BITS, CENTRES)
+    at = [float(only(loss(scale * CENTRES, batch(labels)))) for scale in (0.0, 1.0, 20.0)]
+    assert at[0] == pytest.approx(math.log(2))
+    assert at[0] > at[1] > at[2]
+    assert at[2] < 1e-15
+    assert float(only(loss(20 * CENTRES.roll(1, 0), batch(labels)))) > 1
+
+
+def test_cosine_margin_goes_on_an_images_own_classes_alone():
+    """At the codes of the classes, cos is 1 for the own class and 0 for the three others."""
+    loss = CosineMargin(BITS, CENTRES, scale=8.0, margin=0.2).double()
+    value = float(only(loss(3.0 * CENTRES, batch(torch.arange(4)))))
+    own = math.exp(8 * (1 - 0.2))
+    assert value == pytest.approx(-math.log(own / (own + 3)), rel=1e-12)
+
+
+def test_log_cosh_is_straight_far_from_0():
+    loss = Quantization(1, norm="log_cosh")
+    far = [float(only(loss(torch.tensor([[value]], dtype=torch.float64), batch(IDS[:1])))) for value in (1e3, 2e3)]
+    assert far == pytest.approx([999 - math.log(2), 1999 - math.log(2)], rel=1e-12)
 
 
 def test_contrastive_distances_are_never_negative():

@@ -19,7 +19,7 @@ needs_labels = pytest.mark.parametrize("labels", [IDS, MULTI_HOT], ids=["class i
 
 
 def build(labels, **settings):
-    method = DPSH(BITS, Task(3, N, (8, 8), multi_label=labels.ndim == 2), DPSH.Config(**settings))
+    method = DPSH(BITS, Task(3, N, (8, 8), multi_label=labels.ndim == 2), DPSH.Config(memory=True, **settings))
     method.on_train_start(labels)
     method.extra.double()
     return method
@@ -123,8 +123,36 @@ def test_without_eta_it_is_logistic_matrix_factorization():
     assert float(terms["likelihood"]) > 0
 
 
+@needs_labels
+def test_without_memory_a_batch_is_compared_with_itself(labels):
+    method = DPSH(BITS, Task(3, N, (8, 8), multi_label=labels.ndim == 2), DPSH.Config(eta=7.0))
+    method.on_train_start(labels)
+    index, codes = torch.tensor([0, 3, 5, 9]), draw(1)
+    pairs = similar(labels[index], labels[index])
+    total = 0.0
+    for i, u in enumerate(codes):
+        for j, v in enumerate(codes):
+            theta = float(u @ v) / 2
+            total += np.log1p(np.exp(theta)) - float(pairs[i, j]) * theta
+    terms = method.loss(codes, Batch(labels[index], index))
+    assert float(terms["likelihood"]) == pytest.approx(total / 16, rel=1e-12)
+    binary = torch.where(codes >= 0, 1.0, -1.0).double()
+    assert float(terms["quantization"]) == pytest.approx(
+        7.0 * float((codes - binary).square().sum()) / 4 / N, rel=1e-12
+    )
+    assert not method.extra
+
+
+def test_outputs_start_centred():
+    """And not near 0, where the gradient of the likelihood vanishes."""
+    torch.manual_seed(0)
+    codes = DPSH(BITS, Task(3, N, (16, 16))).network()(torch.randn(20, 3, 16, 16))
+    assert codes.mean(0).abs().max() < 1e-5
+    assert codes.std(0).min() > 0.9
+
+
 def test_the_memory_is_filled_by_training_and_left_out_of_the_encoder(split):
-    config = replace(DPSH.Config(), epochs=1, batch_size=16)
+    config = replace(DPSH.Config(), epochs=1, batch_size=16, memory=True, sampler="shuffled")
     method = DPSH(12, Task(4, 48, (16, 16)), config)
     encoder, _ = train(method, split, Augmentation(shift=0, mirror=False), TrainOptions())
     assert method.extra["memory"].seen.all()

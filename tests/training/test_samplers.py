@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hashzoo.training.samplers import class_aware, shuffled
+from hashzoo.errors import InvalidInput
+from hashzoo.training.samplers import class_aware, label_balanced, shuffled
 
 
 def generator(seed=0):
@@ -17,6 +18,15 @@ def test_batches_of_200_hold_20_of_each_of_10_classes():
     for batch in order:
         assert torch.bincount(labels[batch], minlength=10).tolist() == [20] * 10
     assert order.unique().numel() == 2000
+
+
+def test_batches_hold_exactly_n_images_of_each_chosen_class():
+    labels = torch.arange(2000) % 20
+    order = class_aware(labels, 200, 10, generator(1))
+    for batch in order:
+        counts = torch.bincount(labels[batch], minlength=20)
+        assert sorted(counts.tolist()) == [0] * 10 + [20] * 10
+    assert (torch.bincount(labels[order.flatten()], minlength=20) == 100).all()
 
 
 def test_in_a_full_epoch_of_equal_classes_every_image_comes_once():
@@ -76,8 +86,66 @@ def test_shuffled_takes_every_image_at_most_once():
 
 def test_samplers_depend_on_their_generator_alone():
     labels = torch.arange(100) % 4
-    for draw in (lambda s: shuffled(100, 10, generator(s)), lambda s: class_aware(labels, 12, 4, generator(s))):
+    samplers = (
+        lambda s: shuffled(100, 10, generator(s)),
+        lambda s: class_aware(labels, 12, 4, generator(s)),
+        lambda s: label_balanced(labels, 12, generator(s)),
+    )
+    for draw in samplers:
         first = draw(0)
         torch.manual_seed(99)
         assert torch.equal(first, draw(0))
         assert not torch.equal(first, draw(1))
+
+
+def multi_hot(shares, count=600, seed=0):
+    """(count, len(shares)) of 0 and 1, each label with its share of images, and no image without a label."""
+    labels = (torch.rand(count, len(shares), generator=generator(seed)) < torch.tensor(shares)).to(torch.uint8)
+    labels[~labels.bool().any(1), 0] = 1
+    return labels
+
+
+def test_rare_labels_come_about_as_often_as_others():
+    labels = multi_hot([0.5, 0.2, 0.05, 0.01])
+    even = label_balanced(labels, 60, generator())
+    assert even.shape == (10, 60)
+    plain = labels.sum(0) / len(labels)
+    shown = labels[even.flatten()].sum(0) / even.numel()
+    assert plain[3] < 0.02
+    assert shown.min() >= 0.25  # each of the four labels has a quarter of the places
+    assert shown.max() / shown.min() < 3 < plain.max() / plain.min()
+
+
+def test_each_label_has_its_share_of_every_batch():
+    labels = torch.eye(7, dtype=torch.uint8)[torch.arange(700) % 7]
+    labels = labels[:610]  # unequal numbers
+    for batch in label_balanced(labels, 70, generator()):
+        assert labels[batch].sum(0).tolist() == [10] * 7
+    for batch in label_balanced(labels, 40, generator()):
+        counts = labels[batch].sum(0, dtype=torch.int64)
+        assert counts.max() - counts.min() <= 2
+
+
+def test_images_of_a_label_take_turns():
+    labels = torch.zeros(100, 2, dtype=torch.uint8)
+    labels[:95, 0] = 1
+    labels[95:, 1] = 1
+    times = torch.bincount(label_balanced(labels, 20, generator()).flatten(), minlength=100)
+    assert times[95:].tolist() == [10] * 5
+    assert times[:95].max() == 1
+
+
+def test_images_and_labels_that_show_nothing_are_left_out():
+    labels = torch.zeros(40, 3, dtype=torch.uint8)
+    labels[:30, 1] = 1
+    order = label_balanced(labels, 10, generator())
+    assert order.shape == (4, 10)
+    assert int(order.max()) < 30
+    with pytest.raises(InvalidInput, match="no training image has a label"):
+        label_balanced(torch.zeros(4, 3), 2, generator())
+
+
+def test_class_ids_are_balanced_too():
+    labels = torch.tensor([5] * 90 + [9] * 10)
+    order = label_balanced(labels, 10, generator())
+    assert torch.bincount(labels[order.flatten()]).tolist() == [0] * 5 + [50, 0, 0, 0, 50]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,8 +14,15 @@ from torch import nn
 from hashzoo.datasets.base import Augmentation, Split
 from hashzoo.errors import CheckpointError, HashzooError, InvalidSetting
 from hashzoo.methods.base import DeepMethod, Task
+from hashzoo.methods.cnnh import CNNH
+from hashzoo.methods.csq import CSQ
+from hashzoo.methods.dlbhc import DLBHC
 from hashzoo.methods.dpsh import DPSH
 from hashzoo.methods.dsh import DSH
+from hashzoo.methods.greedyhash import GreedyHash
+from hashzoo.methods.hashnet import HashNet
+from hashzoo.methods.orthohash import OrthoHash
+from hashzoo.training import trainer
 from hashzoo.training.checkpoint import Checkpoint
 from hashzoo.training.trainer import TrainOptions, train
 
@@ -42,6 +50,10 @@ class InterruptedDSH(Interrupted, DSH):
 
 class InterruptedDPSH(Interrupted, DPSH):
     pass
+
+
+def interrupted(cls):
+    return type(f"Interrupted{cls.__name__}", (Interrupted, cls), {})
 
 
 class Counting(Interrupted, DeepMethod):
@@ -86,8 +98,14 @@ CASES = {
     "adamw": (InterruptedDSH, {}),
     "sgd": (InterruptedDSH, {"optimizer": "sgd", "schedule": "step"}),
     "batch norm": (InterruptedDSH, {"backbone": "resnet_cifar", "schedule": "cosine", "sampler": "shuffled"}),
-    "memory": (InterruptedDPSH, {}),
+    "memory": (InterruptedDPSH, {"memory": True, "sampler": "shuffled"}),
     "epoch hook": (Counting, {}),
+    "codes of a first stage": (interrupted(CNNH), {}),
+    "centres and ties": (interrupted(CSQ), {}),
+    "centres and batch norm": (interrupted(OrthoHash), {}),
+    "classifier": (interrupted(DLBHC), {}),
+    "classifier of signs": (interrupted(GreedyHash), {}),
+    "continuation": (interrupted(HashNet), {}),
 }
 
 
@@ -311,6 +329,41 @@ def test_several_labels_an_image_are_shuffled_whatever_the_sampler(split):
     assert seconds > 0
 
 
+def test_labels_are_balanced_when_asked_for(split, monkeypatch):
+    labels = np.eye(5, dtype=np.uint8)[np.where(np.arange(60) < 56, 0, 1)]
+    drawn = []
+
+    class Watched(DSH):
+        def loss(self, codes, batch):
+            drawn.append(batch.labels.sum(0).tolist())
+            return super().loss(codes, batch)
+
+    method = Watched(12, Task(5, 60, (16, 16), multi_label=True), settings(DSH, epochs=1, sampler="label_balanced"))
+    assert method.sampler_in_effect() == "label_balanced"
+    train(method, Split(split.images, split.rows, labels), SHIFTED, TrainOptions())
+    assert drawn == [[6, 6, 0, 0, 0]] * STEPS
+
+
+def test_the_sampler_in_effect():
+    several, one = Task(5, 60, (16, 16), multi_label=True), Task(5, 60, (16, 16))
+    assert DSH(12, one, settings(DSH, sampler="class_aware")).sampler_in_effect() == "class_aware"
+    assert DSH(12, several, settings(DSH, sampler="class_aware")).sampler_in_effect() == "shuffled"
+
+    class Own(DSH):
+        def batches(self, labels, generator):
+            return torch.arange(10)[None]
+
+    assert Own(12, one, settings(DSH)).sampler_in_effect() == "own"
+
+
+def test_pixels_are_measured_in_blocks(split, monkeypatch):
+    whole, _ = train(build(DSH, split, epochs=1), split, SHIFTED, TrainOptions())
+    monkeypatch.setattr(trainer, "_MEASURED", 7)
+    blocks, _ = train(build(DSH, split, epochs=1), split, SHIFTED, TrainOptions())
+    assert torch.equal(whole.preprocess.mean, blocks.preprocess.mean)
+    assert torch.equal(whole.preprocess.std, blocks.preprocess.std)
+
+
 def test_bf16_trains_and_encodes_in_fp32(split):
     encoder, _ = train(build(DSH, split, epochs=1), split, SHIFTED, TrainOptions(precision="bf16"))
     relaxed = encoder.relaxed(split.images)
@@ -325,3 +378,14 @@ def test_training_separates_easy_classes(split):
     distance = (12 - codes @ codes.T) / 2
     same = split.labels[:, None] == split.labels[None, :]
     assert distance[same].mean() < 1 < 3 < distance[~same].mean()
+
+
+def test_the_time_of_a_first_stage_counts_as_training(split):
+    class Slow(DSH):
+        def on_train_start(self, labels):
+            time.sleep(0.2)
+
+    _, seconds = train(build(Slow, split, epochs=1), split, SHIFTED, TrainOptions())
+    _, without = train(build(DSH, split, epochs=1), split, SHIFTED, TrainOptions())
+    assert seconds > 0.2
+    assert without > 0

@@ -1,0 +1,159 @@
+"""Grids of cells: methods x datasets x code lengths x seeds, here, in local processes or on a Dask cluster.
+
+A cell that has its record is not run again, and one that was cut off goes on from its checkpoint; so a grid that was
+stopped, by whatever, is finished by starting it again.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from hashzoo.datasets.base import DATASETS, LoadedDataset
+from hashzoo.errors import HashzooError, InvalidInput
+from hashzoo.experiments.runner import Cell, Reporter, RunOptions, run_cell
+from hashzoo.experiments.store import Record
+from hashzoo.training.trainer import Observer
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset in words, so that any process can load it: its name and the arguments of its class."""
+
+    name: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def title(self) -> str:
+        protocol = dict(self.arguments).get("protocol")
+        return f"{self.name}@{protocol}" if protocol else self.name
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell of a grid and the data it runs on."""
+
+    source: Source
+    cell: Cell
+
+    @property
+    def title(self) -> str:
+        return f"{self.cell.title}, seed {self.cell.seed}, {self.source.title}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: a record, or one line that says why there is none."""
+
+    job: Job
+    record: Record | None
+    failure: str
+    seconds: float
+
+
+def run_grid(
+    jobs: Sequence[Job], options: RunOptions, reporter: Reporter, *, workers: int = 1, cluster: str | None = None
+) -> Iterator[Outcome]:
+    """Run every job; yield what became of each as soon as it is known. A job that fails leaves the others alone.
+
+    Args:
+        options: for each cell; it always goes on from a checkpoint unless `force` is set.
+        reporter: told about training if there is one process, this one.
+        workers: local processes; the cores are shared out among them.
+        cluster: address of a Dask scheduler, "tcp://host:8786", whose workers see the same files.
+
+    Raises:
+        InvalidInput: `workers` is not positive, the cluster cannot be reached, or its package is not installed.
+    """
+    from joblib import Parallel, delayed
+
+    if workers < 1:
+        raise InvalidInput(f"jobs: expected a whole number from 1, got {workers}")
+    options = replace(options, resume=not options.force)
+    alone = cluster is None and workers == 1
+    told: Reporter = reporter if alone else _Silent()
+    threads = None if alone or cluster else max(1, (os.cpu_count() or 1) // workers)
+    with _backend(cluster):
+        pool = Parallel(n_jobs=-1 if cluster else workers, return_as="generator_unordered", batch_size=1)
+        yield from pool(delayed(_run)(job, options, told, threads) for job in jobs)
+
+
+def seconds_left(jobs: Sequence[Job], done: Sequence[Outcome], workers: int = 1) -> float:
+    """What the jobs not done will take: the mean of those done of the same method and data, else of all."""
+
+    def expected(job: Job) -> float:
+        kind = (job.cell.method, job.source)
+        alike = [outcome.seconds for outcome in done if (outcome.job.cell.method, outcome.job.source) == kind]
+        known = alike or [outcome.seconds for outcome in done]
+        return sum(known) / len(known)
+
+    finished = {outcome.job for outcome in done}
+    return sum(expected(job) for job in jobs if job not in finished) / workers
+
+
+def _run(job: Job, options: RunOptions, reporter: Reporter, threads: int | None) -> Outcome:
+    started = time.perf_counter()
+    record, failure = None, ""
+    try:
+        if threads:
+            _use_threads(threads)
+        record = run_cell(job.cell, _load(job.source), options, reporter)
+    except HashzooError as mistake:
+        failure = " ".join(str(mistake).split())
+    except Exception as bug:  # of a method: it must not cost the other cells
+        frame = traceback.extract_tb(bug.__traceback__)[-1]
+        reason = " ".join(str(bug).split())
+        failure = f"{type(bug).__name__}: {reason} ({os.path.basename(frame.filename)}, line {frame.lineno})"
+    return Outcome(job, record, failure, time.perf_counter() - started)
+
+
+@lru_cache(maxsize=1)  # jobs come dataset by dataset
+def _load(source: Source) -> LoadedDataset:
+    return DATASETS.get(source.name)(**dict(source.arguments)).load()
+
+
+def _use_threads(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    os.environ["HASHZOO_THREADS"] = str(threads)
+
+
+@contextmanager
+def _backend(cluster: str | None) -> Iterator[None]:
+    if cluster is None:
+        yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InvalidInput("--cluster needs Dask: pip install 'hashzoo[cluster]'") from None
+    from joblib import parallel_config
+
+    try:
+        client = Client(cluster, timeout="10s", set_as_default=False)
+    except (OSError, ValueError) as cause:
+        raise InvalidInput(f"no Dask scheduler answers at {cluster} ({cause})") from None
+    with client, parallel_config(backend="dask", client=client):
+        yield
+
+
+class _Silent:
+    """A reporter for other processes: the grid tells what becomes of each cell."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def training(self, title: str, epochs: int) -> AbstractContextManager[Observer]:
+        return nullcontext(_Unobserved())
+
+
+class _Unobserved:
+    def on_step(self, done: int, total: int, terms: dict[str, float], images_per_second: float) -> None:
+        """Nothing."""

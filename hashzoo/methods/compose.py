@@ -1,0 +1,82 @@
+"""A method put together on the command line from registered parts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from hashzoo.errors import InvalidSetting
+from hashzoo.losses.base import LOSSES, Batch
+from hashzoo.methods.base import METHODS, DeepMethod
+
+
+@METHODS.register("compose")
+class Compose(DeepMethod):
+    """A weighted sum of registered losses on any backbone: `--set losses=contrastive+quantization:0.01`.
+
+    Each part of `losses` is a name of `hashzoo list losses`, with its weight after a colon (1 if left out). A loss is
+    made with its own defaults.
+    """
+
+    paper = "none: whatever its parts come from"
+    year = 2026
+    supervision = "pairs"
+    multi_label = True
+    defaults_from = "the losses are DFEH-R's, the rest is what every method with a network starts from"
+
+    @dataclass(frozen=True)
+    class Config(DeepMethod.Config):
+        losses: str = "contrastive+quantization:0.01+balance:0.01"  # names and weights of the terms
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            parts = parse_losses(self.losses)
+            object.__setattr__(self, "losses", "+".join(f"{n}:{w!r}" if w != 1 else n for n, w in parts))
+
+    def on_train_start(self, labels: Tensor) -> None:
+        parts = parse_losses(self.config.losses)
+        self.weights = [weight for _, weight in parts]
+        modules = [LOSSES.get(name)(self.bits) for name, _ in parts]
+        self.extra["losses"] = nn.ModuleList(modules).to(labels.device)  # a loss may have something to learn
+
+    def loss(self, codes: Tensor, batch: Batch) -> dict[str, Tensor]:
+        modules = self.extra["losses"]
+        assert isinstance(modules, nn.ModuleList)
+        terms: dict[str, Tensor] = {}
+        for weight, module in zip(self.weights, modules, strict=True):
+            found = module(codes, batch)
+            if both := sorted(terms.keys() & found.keys()):
+                raise InvalidSetting(f"losses: two of {self.config.losses} have a term named {both[0]!r}")
+            terms |= {name: weight * term for name, term in found.items()}
+        return terms
+
+
+def parse_losses(text: str) -> list[tuple[str, float]]:
+    """ "contrastive+balance:0.01" -> [("contrastive", 1.0), ("balance", 0.01)], with registered names.
+
+    Raises:
+        UnknownName: a part is no registered loss.
+        InvalidSetting: a weight is not a positive number, or a loss comes twice.
+    """
+    parts: dict[str, float] = {}
+    for word in text.split("+"):
+        name, colon, weight = (piece.strip() for piece in word.partition(":"))
+        if not name:
+            raise InvalidSetting(f"losses: expected NAME[:WEIGHT]+..., such as contrastive+balance:0.01, got {text!r}")
+        name = LOSSES.get(name).name
+        if name in parts:
+            raise InvalidSetting(f"losses: expected each loss once, got {name} twice")
+        parts[name] = _positive(weight, name) if colon else 1.0
+    return list(parts.items())
+
+
+def _positive(text: str, name: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise InvalidSetting(f"losses: expected a positive number as weight of {name}, got {text!r}")
+    return number

@@ -1,0 +1,52 @@
+"""Which records may share a table, and what to call its rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+Record = Mapping[str, Any]
+
+_SEPARATELY = "bits"  # the part of a metric's definition that may differ within a table: it is the column
+
+
+def comparable(record: Record) -> tuple[str, ...]:
+    """What records of one table have in common: data, protocol, split and the definition of the number."""
+    definition = {key: value for key, value in record["metric_definition"].items() if key != _SEPARATELY}
+    keys = ("dataset", "protocol", "title", "split_sha256", "images_sha256")
+    return (*(record[key] for key in keys), json.dumps(definition, sort_keys=True))
+
+
+def groups(records: Sequence[Record], key: Callable[[Record], Any]) -> list[list[Record]]:
+    """By equal keys, in order of first appearance."""
+    found: dict[Any, list[Record]] = {}
+    for record in records:
+        found.setdefault(key(record), []).append(record)
+    return list(found.values())
+
+
+def row_labels(records: Sequence[Record], rivals: Callable[[Record], Any]) -> list[str]:
+    """The method of each row, and what of its settings differs from those of its rivals, the rows of an equal key."""
+    labels = []
+    for record in records:
+        known = [settings(other) for other in records if rivals(other) == rivals(record)]
+        own = settings(record)
+        differing = [key for key in own if any(own[key] != other.get(key) for other in known)]
+        words = [f"{key}={own[key]}" for key in differing]
+        if sum(all(own.get(key) == other.get(key) for key in differing) for other in known) > 1:
+            words.append(record["series"][:6])
+        labels.append(" ".join([record["method"], *words]))
+    return labels
+
+
+def settings(record: Record) -> dict[str, Any]:
+    """All that was chosen for a run besides method, data, code length and seed."""
+    environment = record["environment"]
+    return {
+        **record["config"],
+        "precision": record.get("precision"),
+        "image_size": record.get("image_size"),
+        "device": environment.get("device_type"),
+        "hashzoo": record.get("hashzoo"),
+    }

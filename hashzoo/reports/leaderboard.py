@@ -1,0 +1,171 @@
+"""Records of several seeds as a leaderboard: mean and spread, the best of each code length, the distance to a paper."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from hashzoo.reports.grouping import Record, comparable, groups, row_labels, settings
+from hashzoo.reports.wording import map_in_words, map_name
+
+
+@dataclass(frozen=True)
+class Score:
+    """Of one method at one code length."""
+
+    mean: float
+    std: float | None  # over seeds, with n - 1 in the denominator; None of a single one
+    seeds: int
+    best: bool  # of its code length, by the mean as printed
+    published: float | None  # the value of a paper
+
+
+@dataclass(frozen=True)
+class Board:
+    """One table: equal data, protocol, split and definition."""
+
+    title: str
+    definition: str
+    bits: tuple[int, ...]
+    rows: dict[str, dict[int, Score]]  # by label, then code length
+    published_source: str | None
+
+
+@dataclass(frozen=True)
+class Published:
+    """The mAP values of a paper on one dataset."""
+
+    source: str
+    dataset: str
+    values: dict[str, dict[int, float]]  # by method, then code length
+
+
+def boards(records: Sequence[Record], published: Sequence[Published] = ()) -> list[Board]:
+    """A board for each set of comparable records."""
+    return [_board(part, published) for part in groups(records, comparable)]
+
+
+def markdown(found: Sequence[Board]) -> str:
+    """GitHub's tables, the best in bold."""
+    return "\n".join(_markdown(board) for board in found)
+
+
+def latex(found: Sequence[Board]) -> str:
+    """For `booktabs`, the best in bold."""
+    return "\n".join(_latex(board) for board in found)
+
+
+def as_csv(found: Sequence[Board]) -> str:
+    """A line per score."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(("board", "definition", "method", "bits", "mean", "std", "seeds", "best", "published", "source"))
+    for board in found:
+        for label, scores in board.rows.items():
+            for bits, score in scores.items():
+                numbers = (bits, score.mean, score.std, score.seeds, score.best, score.published)
+                writer.writerow((board.title, board.definition, label, *numbers, board.published_source))
+    return buffer.getvalue()
+
+
+def as_json(found: Sequence[Board]) -> str:
+    """The boards themselves, as a list."""
+    return json.dumps([asdict(board) for board in found], indent=1, ensure_ascii=False) + "\n"
+
+
+FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
+    "md": markdown,
+    "csv": as_csv,
+    "latex": latex,
+    "json": as_json,
+}
+
+
+def _board(records: Sequence[Record], published: Sequence[Published]) -> Board:
+    first = records[0]
+    rows = groups(records, lambda r: (r["method"], json.dumps(settings(r), sort_keys=True)))
+    labels = row_labels([part[0] for part in rows], rivals=lambda r: r["method"])
+    bits = tuple(sorted({r["bits"] for r in records}))
+    maps = {
+        label: {length: found for length in bits if (found := [_map(r) for r in part if r["bits"] == length])}
+        for label, part in zip(labels, rows, strict=True)
+    }
+    methods = {label: part[0]["method"] for label, part in zip(labels, rows, strict=True)}
+    paper = next((p for p in published if p.dataset == first["dataset"]), None)
+    highest = {length: max(_printed(of[length]) for of in maps.values() if length in of) for length in bits}
+    scores = {
+        label: {
+            length: Score(
+                mean=statistics.fmean(found),
+                std=statistics.stdev(found) if len(found) > 1 else None,
+                seeds=len(found),
+                best=_printed(found) == highest[length],
+                published=paper.values.get(methods[label], {}).get(length) if paper else None,
+            )
+            for length, found in of.items()
+        }
+        for label, of in maps.items()
+    }
+    return Board(
+        title=f"{first['title']} @{first['protocol']}: {map_name(first['metric_definition'])} (expected)",
+        definition=f"{map_in_words(first['metric_definition'])}; split {first['split_sha256'][:12]}",
+        bits=bits,
+        rows=dict(sorted(scores.items(), key=lambda item: _overall(item[1]), reverse=True)),
+        published_source=paper.source if paper else None,
+    )
+
+
+def _map(record: Record) -> float:
+    return float(record["metrics"]["map_expected"])
+
+
+def _printed(found: Sequence[float]) -> float:
+    return round(statistics.fmean(found), 4)
+
+
+def _overall(scores: dict[int, Score]) -> float:
+    return statistics.fmean(score.mean for score in scores.values())
+
+
+def _markdown(board: Board) -> str:
+    lines = [
+        f"**{board.title}**\n",
+        f"| method | {' | '.join(f'{length} bits' for length in board.bits)} |",
+        f"|---|{'---:|' * len(board.bits)}",
+    ]
+    for label, scores in board.rows.items():
+        cells = [_cell(scores.get(length), "±", lambda text: f"**{text}**") for length in board.bits]
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join([*lines, f"\n{_caption(board)}\n"])
+
+
+def _latex(board: Board) -> str:
+    columns = " & ".join(("method", *(f"{length} bits" for length in board.bits)))
+    lines = [f"% {board.title}. {_caption(board)}", f"\\begin{{tabular}}{{l{'r' * len(board.bits)}}}", "\\toprule"]
+    lines += [f"{columns} \\\\", "\\midrule"]
+    for label, scores in board.rows.items():
+        cells = [_cell(scores.get(length), "$\\pm$", lambda text: f"\\textbf{{{text}}}") for length in board.bits]
+        lines.append(f"{' & '.join((label.replace('_', chr(92) + '_'), *cells))} \\\\")
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}\n"])
+
+
+def _cell(score: Score | None, plus_minus: str, bold: Callable[[str], str]) -> str:
+    if score is None:
+        return ""
+    text = f"{score.mean:.4f}" if score.std is None else f"{score.mean:.4f} {plus_minus} {score.std:.4f}"
+    delta = "" if score.published is None else f" ({score.mean - score.published:+.4f})"
+    return (bold(text) if score.best else text) + delta
+
+
+def _caption(board: Board) -> str:
+    scores = [score for row in board.rows.values() for score in row.values()]
+    most = max(score.seeds for score in scores)
+    spread = f" Mean and standard deviation over up to {most} seeds." if most > 1 else " One seed."
+    source = ""
+    if any(score.published is not None for score in scores):
+        source = f" In brackets the difference to the value in {board.published_source}."
+    return f"{board.definition}.{spread}{source}"

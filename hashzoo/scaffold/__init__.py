@@ -1,0 +1,1 @@
+"""`hashzoo new`: a project of one's own, from templates."""

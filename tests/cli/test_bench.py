@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from hashzoo.cli import main
+
+LSH = ["bench", "--methods", "lsh", "--datasets", "folder", "--bits", "12"]
+
+
+def fails(capsys, *words):
+    """Exit 2 with one line on stderr and nothing on stdout; returns the line."""
+    try:
+        status = main(words)
+    except SystemExit as stop:  # argparse
+        status = stop.code
+    captured = capsys.readouterr()
+    assert status == 2
+    assert captured.out == ""
+    assert len(captured.err.splitlines()) == 1
+    return captured.err
+
+
+def test_a_grid_becomes_a_leaderboard(here, capsys):
+    words = ["bench", "--methods", "lsh,dsh", "--datasets", "folder", "--bits", "12,24", "--seeds", "0,1"]
+    assert main([*words, "--set", "epochs=1", "--set", "dsh.batch_size=9", "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    (board,) = json.loads(captured.out)
+    assert set(board["rows"]) == {"lsh", "dsh"}
+    assert all(score["seeds"] == 2 for row in board["rows"].values() for score in row.values())
+    assert "[8/8] " in captured.err
+    assert len(list(here.rglob("result.json"))) == 8
+    settings = [json.loads(file.read_text())["config"] for file in here.glob("runs/folder/folder/dsh/*/result.json")]
+    assert {(s["epochs"], s["batch_size"]) for s in settings} == {(1, 9)}
+
+
+def test_started_again_it_runs_what_is_missing(here, capsys):
+    assert main(LSH) == 0
+    (first,) = here.rglob("result.json")
+    written = first.stat().st_mtime_ns
+    assert main([*LSH[:-1], "12,24"]) == 0
+    assert first.stat().st_mtime_ns == written
+    assert len(list(here.rglob("result.json"))) == 2
+
+
+def test_a_cell_that_fails_leaves_the_others_and_is_listed(here, capsys, monkeypatch):
+    monkeypatch.setenv("HASHZOO_DATA", str(here / "nowhere"))
+    status = main(["bench", "--methods", "lsh", "--datasets", "folder,digits", "--bits", "12"])
+    captured = capsys.readouterr()
+    assert status == 2
+    assert "| lsh | " in captured.out
+    assert captured.err.splitlines()[-1] == "hashzoo: 1 of 2 cells failed; the same command runs them again"
+    assert "failed: lsh 12 bits, seed 0, folder: folder: expected ROOT" in captured.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--methods", "lhs"], "no method named 'lhs'; did you mean 'lsh'"),
+        (["--datasets", "folder@half"], "no protocol of 'folder' named 'half'"),
+        (["--set", "epocs=3", "--methods", "dsh"], "did you mean 'epochs'"),
+        (["--set", "dhs.epochs=3", "--methods", "dsh"], "did you mean 'dsh'"),
+        (["--methods", "lsh,lsh"], "--methods: expected different names"),
+        (["--seeds", "0,0"], "--seeds: expected each seed once"),
+        (["--seeds", "one"], "--seeds: expected a whole number"),
+        (["--jobs", "0"], "--jobs: expected a whole number from 1"),
+    ],
+)
+def test_mistakes(here, capsys, words, message):
+    assert message in fails(capsys, *LSH, *words)
+    assert list(here.rglob("result.json")) == []

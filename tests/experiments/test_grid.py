@@ -1,0 +1,149 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hashzoo.errors import InvalidInput
+from hashzoo.experiments import store
+from hashzoo.experiments.grid import Job, Outcome, Source, run_grid, seconds_left
+from hashzoo.experiments.runner import RunOptions, plan
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """Three easy classes of 8x8 images."""
+    root = tmp_path_factory.mktemp("tree")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 4), ("query", 2)):
+        for shade, name in enumerate(("dark", "grey", "light")):
+            (root / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = (rng.integers(0, 60, (8, 8, 3)) + 90 * shade).astype(np.uint8)
+                Image.fromarray(pixels).save(root / split / name / f"{i}.png")
+    return root
+
+
+def jobs_of(tree, reporter, method="lsh", bits=(12, 24), seeds=(0,), settings=None):
+    source = Source("folder", (("root", tree),))
+    cells = [
+        cell
+        for seed in seeds
+        for cell in plan(method, bits, settings or {}, seed=seed, device="cpu", precision="fp32", reporter=reporter)
+    ]
+    return [Job(source, cell) for cell in cells]
+
+
+def test_every_job_gets_its_record(tmp_path, tree, reporter):
+    jobs = jobs_of(tree, reporter, seeds=(0, 1))
+    outcomes = list(run_grid(jobs, RunOptions(tmp_path), reporter))
+    assert [outcome.job for outcome in outcomes] == jobs
+    assert {(o.record["bits"], o.record["seed"]) for o in outcomes} == {(12, 0), (24, 0), (12, 1), (24, 1)}
+    assert len(store.find_records(tmp_path)) == 4
+    assert not any(outcome.failure for outcome in outcomes)
+
+
+def test_a_finished_job_is_not_run_again(tmp_path, tree, reporter):
+    jobs = jobs_of(tree, reporter)
+    first = list(run_grid(jobs, RunOptions(tmp_path), reporter))
+    again = list(run_grid(jobs, RunOptions(tmp_path), reporter))
+    assert [outcome.record for outcome in again] == [outcome.record for outcome in first]
+
+
+def test_a_failure_leaves_the_others(tmp_path, tree, reporter):
+    broken = Job(Source("folder", (("root", tmp_path / "nowhere"),)), jobs_of(tree, reporter)[0].cell)
+    outcomes = list(run_grid([broken, *jobs_of(tree, reporter)], RunOptions(tmp_path / "runs"), reporter))
+    assert [bool(outcome.record) for outcome in outcomes] == [False, True, True]
+    assert "nowhere" in outcomes[0].failure
+
+
+def test_a_bug_in_a_method_leaves_the_others(tmp_path, tree, reporter, monkeypatch):
+    from hashzoo.methods.dsh import DSH
+
+    def loss(self, codes, batch):
+        raise ZeroDivisionError("by nothing")
+
+    monkeypatch.setattr(DSH, "loss", loss)
+    jobs = [*jobs_of(tree, reporter, "dsh", bits=(12,), settings={"epochs": "1"}), *jobs_of(tree, reporter)]
+    bug, *others = run_grid(jobs, RunOptions(tmp_path), reporter)
+    assert bug.failure.startswith("ZeroDivisionError: by nothing (test_grid.py, line ")
+    assert all(outcome.record for outcome in others)
+
+
+def test_local_processes_give_the_same_records(tmp_path, tree, reporter):
+    jobs = jobs_of(tree, reporter, bits=(12, 24, 36))
+    here = {o.job.cell.bits: o.record for o in run_grid(jobs, RunOptions(tmp_path / "one"), reporter)}
+    there = {o.job.cell.bits: o.record for o in run_grid(jobs, RunOptions(tmp_path / "two"), reporter, workers=2)}
+    for bits in (12, 24, 36):
+        assert there[bits]["codes_sha256"] == here[bits]["codes_sha256"]
+        assert there[bits]["metrics"] == here[bits]["metrics"]
+
+
+def test_the_time_left_is_that_of_cells_alike(tree, reporter):
+    lsh, dsh = jobs_of(tree, reporter, bits=(12, 24, 36)), jobs_of(tree, reporter, "dsh", bits=(12, 24))
+    done = [Outcome(lsh[0], {}, "", 2.0), Outcome(dsh[0], {}, "", 30.0)]
+    assert seconds_left([*lsh, *dsh], done) == 2 * 2.0 + 30.0
+    assert seconds_left([*lsh, *dsh], done, workers=2) == 17.0
+    assert seconds_left([*lsh, *dsh], done[:1]) == 8.0
+
+
+def test_no_process_and_no_scheduler(tmp_path, tree, reporter):
+    with pytest.raises(InvalidInput, match="jobs: expected a whole number from 1, got 0"):
+        list(run_grid(jobs_of(tree, reporter), RunOptions(tmp_path), reporter, workers=0))
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A real scheduler and two real workers on the loopback; yields its address and the workers."""
+    pytest.importorskip("distributed", reason="needs the extra [cluster]")
+    dask = [sys.executable, "-m", "dask"]
+    contact = tmp_path / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    scheduler = subprocess.Popen(
+        [*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", contact],
+        **quiet,
+    )
+    workers = [
+        subprocess.Popen(
+            [*dask, "worker", "--scheduler-file", contact, "--no-nanny", "--nthreads", "1", "--no-dashboard"],
+            env=environment,
+            **quiet,
+        )
+        for _ in range(2)
+    ]
+    try:
+        import json
+
+        deadline = time.monotonic() + 60
+        while not contact.exists():
+            assert time.monotonic() < deadline, "the scheduler did not start"
+            time.sleep(0.1)
+        yield json.loads(contact.read_text())["address"], workers
+    finally:
+        for process in (*workers, scheduler):
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+def test_a_cluster_that_loses_a_worker_finishes_the_grid(tmp_path, tree, reporter, cluster):
+    address, workers = cluster
+    jobs = jobs_of(tree, reporter, "dsh", bits=(12, 16, 24, 32, 36, 48), settings={"epochs": "40", "batch_size": "9"})
+    out = tmp_path / "runs"
+    finished = {}
+    for outcome in run_grid(jobs, RunOptions(out), reporter, cluster=address):
+        assert outcome.failure == ""
+        assert outcome.job.cell.bits not in finished
+        (folder,) = out.glob(f"folder/folder/dsh/{outcome.job.cell.bits}b-*")
+        finished[outcome.job.cell.bits] = (folder / "result.json").stat().st_mtime_ns
+        if len(finished) == 2:
+            workers[0].send_signal(signal.SIGKILL)
+    assert sorted(finished) == [12, 16, 24, 32, 36, 48]
+    for bits, written in finished.items():
+        (folder,) = out.glob(f"folder/folder/dsh/{bits}b-*")
+        assert (folder / "result.json").stat().st_mtime_ns == written

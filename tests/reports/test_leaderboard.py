@@ -1,0 +1,117 @@
+import csv
+import io
+import json
+import statistics
+
+import pytest
+
+from hashzoo.reports.leaderboard import FORMATS, Published, boards, markdown
+
+
+def record(method="dsh", bits=12, seed=0, score=0.5, **changed):
+    whole = {
+        "method": method,
+        "dataset": "cifar10",
+        "protocol": "full",
+        "title": "CIFAR-10",
+        "split_sha256": "ab" * 32,
+        "images_sha256": "cd" * 32,
+        "bits": bits,
+        "seed": seed,
+        "precision": "fp32",
+        "config": {"lr": 0.001},
+        "metrics": {"map_expected": score},
+        "metric_definition": {"topk": None, "ties": "expected", "denominator": "relevant", "empty": "zero"},
+        "environment": {"device_type": "cpu"},
+        "hashzoo": "0.1.0",
+        **changed,
+    }
+    return {"series": f"{method}-{seed}-{whole['config']}", **whole}
+
+
+PAPER = Published("A. Author, A Venue 2020, table 2", "cifar10", {"dsh": {12: 0.48}})
+
+
+def test_seeds_become_mean_and_spread():
+    (board,) = boards([record(seed=seed, score=score) for seed, score in enumerate((0.5, 0.52, 0.57))])
+    score = board.rows["dsh"][12]
+    assert score.mean == pytest.approx(0.53)
+    assert score.std == pytest.approx(statistics.stdev((0.5, 0.52, 0.57)))
+    assert score.seeds == 3
+    assert "0.5300 ± 0.0361" in markdown([board])
+    assert "over up to 3 seeds" in markdown([board])
+
+
+def test_a_single_seed_has_no_spread():
+    (board,) = boards([record()])
+    assert board.rows["dsh"][12].std is None
+    assert "±" not in markdown([board])
+
+
+def test_the_best_of_each_length_is_bold_and_rows_go_by_quality():
+    (board,) = boards(
+        [record("dsh", 12, score=0.5), record("dsh", 24, score=0.6), record("lsh", 12, score=0.51), record("lsh", 24)]
+    )
+    lines = markdown([board]).splitlines()
+    assert "| dsh | 0.5000 | **0.6000** |" in lines
+    assert "| lsh | **0.5100** | 0.5000 |" in lines
+    assert list(board.rows) == ["dsh", "lsh"]
+
+
+def test_means_that_print_alike_are_both_best():
+    (board,) = boards([record("dsh", score=0.50001), record("lsh", score=0.50002)])
+    assert all(row[12].best for row in board.rows.values())
+
+
+def test_a_missing_length_is_an_empty_cell():
+    (board,) = boards([record("dsh", 12), record("dsh", 24), record("lsh", 24)])
+    assert "| lsh |  | **0.5000** |" in markdown([board]).splitlines()
+
+
+def test_other_settings_are_another_row():
+    (board,) = boards([record(), record(config={"lr": 0.01})])
+    assert set(board.rows) == {"dsh lr=0.001", "dsh lr=0.01"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"protocol": "59k"},
+        {"split_sha256": "00" * 32},
+        {"metric_definition": {"topk": 5000, "ties": "expected", "denominator": "relevant", "empty": "zero"}},
+    ],
+)
+def test_what_cannot_be_compared_has_a_board_of_its_own(other):
+    assert len(boards([record(), record("lsh", **other)])) == 2
+
+
+def test_a_published_value_is_named_with_its_source_and_never_mixed_in():
+    (board,) = boards([record(), record("lsh")], [PAPER])
+    text = markdown([board])
+    assert "**0.5000** (+0.0200)" in text
+    assert "difference to the value in A. Author, A Venue 2020, table 2" in text
+    assert board.rows["dsh"][12].mean == 0.5
+    assert board.rows["lsh"][12].published is None
+
+
+def test_a_paper_on_other_data_says_nothing():
+    (board,) = boards([record(dataset="digits")], [PAPER])
+    assert board.rows["dsh"][12].published is None
+    assert "difference" not in markdown([board])
+
+
+def test_latex_escapes_and_emphasises():
+    text = FORMATS["latex"](boards([record("cca_itq"), record("dsh", score=0.4)]))
+    assert r"cca\_itq & \textbf{0.5000} \\" in text
+    assert text.count(r"\toprule") == text.count(r"\bottomrule") == 1
+
+
+def test_csv_has_a_line_per_score():
+    found = boards([record(bits=bits, seed=seed) for bits in (12, 24) for seed in (0, 1)], [PAPER])
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](found))))
+    assert [(row["bits"], row["seeds"], row["published"]) for row in rows] == [("12", "2", "0.48"), ("24", "2", "")]
+
+
+def test_json_is_the_boards():
+    (board,) = json.loads(FORMATS["json"](boards([record()])))
+    assert board["rows"]["dsh"]["12"]["mean"] == 0.5
