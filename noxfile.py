@@ -63,7 +63,7 @@ def api(session: nox.Session) -> None:
 
 @nox.session
 def native(session: nox.Session) -> None:
-    """Build and run the native test programs, plain and under each sanitizer; those of CUDA on the CPU at full length."""
+    """Build and run the native test programs, plain and with each sanitizer; that of CUDA on the CPU at full length."""
     install(session)
     python(session, "-m", "pytest", "tests/csrc", "-m", "native", *session.posargs, env={"HASHZOO_LONG": "1"})
 

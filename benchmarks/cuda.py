@@ -50,7 +50,7 @@ class Card:
         return min(self.popcount_bound(words), self.shared_bound(words), self.memory_bound(words, queries))
 
 
-# Sources: NVIDIA H100 data sheet (SXM; the clock from its 67 TFLOPS of float32) and NVIDIA Ada architecture white paper.
+# Sources: NVIDIA's H100 data sheet (SXM; the clock from its 67 TFLOPS of float32) and Ada architecture white paper.
 PUBLISHED = (Card("H100 SXM", 132, 1.98, 3350), Card("GeForce RTX 4090", 128, 2.52, 1008))
 
 
