@@ -63,9 +63,16 @@ def api(session: nox.Session) -> None:
 
 @nox.session
 def native(session: nox.Session) -> None:
-    """Build and run the native test program with warnings as errors, plain and under each sanitizer."""
+    """Build and run the native test programs, plain and with each sanitizer; that of CUDA on the CPU at full length."""
     install(session)
-    python(session, "-m", "pytest", "tests/csrc", "-m", "native", *session.posargs)
+    python(session, "-m", "pytest", "tests/csrc", "-m", "native", *session.posargs, env={"HASHZOO_LONG": "1"})
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Plant faults in the CUDA kernels; the test program must notice each of them."""
+    install(session)
+    python(session, "tests/csrc/cuda_on_cpu/mutants.py", *session.posargs)
 
 
 @nox.session

@@ -15,7 +15,7 @@ from pathlib import Path
 from pybind11.setup_helpers import Pybind11Extension
 from pybind11.setup_helpers import build_ext as pybind11_build_ext
 from setuptools import setup
-from setuptools.errors import BaseError, CompileError, PlatformError
+from setuptools.errors import CompileError, PlatformError
 
 CUDA_MODULE = "hashzoo._native_cuda"
 CUDA_ARCHS = "75,80,86,89,90"
@@ -31,18 +31,9 @@ class build_ext(pybind11_build_ext):
         super().run()
 
     def build_extension(self, extension):
-        if extension.name != CUDA_MODULE:
-            super().build_extension(extension)
-            return
-        try:
-            kernels, library = compile_cuda(Path(self.build_temp))
-            extension.extra_objects += [str(kernels), str(library)]
-            super().build_extension(extension)
-        except (BaseError, OSError) as error:
-            if cuda_wanted() == "1":
-                raise
-            self.extensions.remove(extension)  # or an in-place build would copy what is not there
-            print(f"warning: {CUDA_MODULE} is left out: {error}", file=sys.stderr)
+        if extension.name == CUDA_MODULE:
+            extension.extra_objects += map(str, compile_cuda(Path(self.build_temp)))
+        super().build_extension(extension)
 
 
 def cuda_wanted():
@@ -134,5 +125,7 @@ extensions = [
 ]
 if find_nvcc():
     static_runtime = ["-ldl", "-lrt", "-lpthread", "-Wl,--exclude-libs,ALL"]
-    extensions.append(extension(CUDA_MODULE, ["csrc/cuda/module.cpp"], static_runtime))
+    cuda = extension(CUDA_MODULE, ["csrc/cuda/module.cpp"], static_runtime)
+    cuda.optional = cuda_wanted() == "auto"  # a failure is a warning
+    extensions.append(cuda)
 setup(ext_modules=extensions, cmdclass={"build_ext": build_ext})

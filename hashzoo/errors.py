@@ -51,6 +51,10 @@ class CheckpointError(HashzooError):
     """A checkpoint is damaged or belongs to another run."""
 
 
+class FailedCheck(HashzooError):
+    """Something that was checked is not right."""
+
+
 class StorageError(HashzooError, OSError):
     """A result could not be written."""
 

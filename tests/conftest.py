@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import colorsys
+import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +21,30 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HASHZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("cuda"):
+        from hashzoo.retrieval.devices import cuda_devices
+
+        if cuda_devices() == 0:
+            pytest.skip("no GPU")
+
+
+@pytest.fixture(scope="session")
+def cuda_on_cpu(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A `_native_cuda` that runs its kernels on this CPU."""
+    import cuda_on_cpu_build
+
+    if cuda_on_cpu_build.COMPILER is None:
+        pytest.skip("no C++ compiler")
+    path = cuda_on_cpu_build.module(tmp_path_factory.mktemp("cuda_on_cpu"))
+    spec = importlib.util.spec_from_file_location("_native_cuda", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")

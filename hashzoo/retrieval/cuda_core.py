@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hashzoo.retrieval.backend import Backend, backend
+from hashzoo.retrieval.backend import backend
 from hashzoo.retrieval.reference import Counts, Packed
 
 
@@ -131,15 +131,18 @@ class CudaCore:
         )
 
 
-def disagreement(core: Backend) -> str:
-    """What differs between `core` and the CPU on a few thousand pairs of codes; empty if nothing does."""
+def disagreement(core: Any, truth: Any = None) -> str:
+    """What differs between two cores on a few thousand pairs of codes; empty if nothing does.
+
+    `truth` is the CPU's core by default.
+    """
     rng = np.random.default_rng(0)
-    cpu = backend()
+    truth = truth or backend()
     for bits, topk in ((12, 100), (64, -1), (200, 1000)):
-        query, database = (cpu.pack(rng.random((rows, bits)) < 0.5, 1) for rows in (11, 300))
+        query, database = (truth.pack(rng.random((rows, bits)) < 0.5, 1) for rows in (11, 300))
         database[200:] = database[:100]  # ties at every distance
         classes = [rng.integers(0, 5, rows) for rows in (11, 300)]
-        masks = [cpu.pack(rng.random((rows, 70)) < 0.02, 1) for rows in (11, 300)]
+        masks = [truth.pack(rng.random((rows, 70)) < 0.02, 1) for rows in (11, 300)]
         exclude = rng.integers(-1, 300, 11)
         calls: dict[str, tuple[Any, ...]] = {
             "count_classes": (query, database, *classes, bits, topk, 1),
@@ -151,8 +154,8 @@ def disagreement(core: Backend) -> str:
                 got = getattr(core, name)(*given)
             except (RuntimeError, ValueError, TypeError, AttributeError) as error:
                 return f"{name} fails: {' '.join(str(error).split())}"
-            if not all(map(_equal, got, getattr(cpu, name)(*given))):
-                return f"{name} of {bits} bits differs from the CPU"
+            if not all(map(_equal, got, getattr(truth, name)(*given))):
+                return f"{name} of {bits} bits gives wrong numbers"
     return ""
 
 

@@ -18,6 +18,8 @@ from hashzoo.errors import InvalidInput
 from hashzoo.retrieval import reference
 from hashzoo.retrieval.definitions import LEGACY
 
+pytestmark = pytest.mark.usefixtures("device")
+
 Rankings = list[np.ndarray]  # of each query: whether the row in each place is relevant
 
 

@@ -17,6 +17,8 @@ from hashzoo import _native, retrieval
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval import reference
 
+pytestmark = pytest.mark.usefixtures("device")
+
 RNG = np.random.default_rng(11)
 QUERY, DATABASE = RNG.standard_normal((40, 9)), RNG.standard_normal((200, 9))
 QUERY_SETS, DATABASE_SETS = RNG.random((40, 24)) < 0.15, RNG.random((200, 24)) < 0.15
@@ -47,7 +49,6 @@ def by_definition(shared: list[int], topk: int, gain: str) -> tuple[float, float
     return dcg(shared) / ideal if ideal else 0.0, sum(shared[:topk]) / topk, sum(at_hits) / max(1, len(at_hits))
 
 
-@pytest.mark.parametrize("name", _native.isas())
 @given(
     seed=st.integers(0, 2**32),
     bits=st.one_of(st.integers(1, 130), st.sampled_from([1024, 4096])),
@@ -59,9 +60,8 @@ def by_definition(shared: list[int], topk: int, gain: str) -> tuple[float, float
 )
 @settings(max_examples=50, deadline=None, derandomize=True)
 def test_counts_equal_the_reference(
-    name: str, seed: int, bits: int, queries: int, rows: int, labels: int, places: int, threads: int
+    core: Any, seed: int, bits: int, queries: int, rows: int, labels: int, places: int, threads: int
 ) -> None:
-    _native.set_isa(name)
     rng = np.random.default_rng(seed)
     codes = [reference.pack(rng.integers(0, 2, (n, bits), dtype=np.int8)) for n in (queries, rows)]
     masks = [reference.pack(rng.random((n, labels)) < rng.choice([2 / labels, 0.9])) for n in (queries, rows)]
@@ -71,8 +71,8 @@ def test_counts_equal_the_reference(
     level = np.arange(int(np.bitwise_count(masks[0]).sum(axis=1).max(initial=1)) + 1.0)
     for kind, given_labels, gain in (("masks", masks, level), ("classes", classes, np.array([0.0, 3.0]))):
         native, truth = (
-            getattr(core, f"count_graded_{kind}")(*codes, *given_labels, bits, gain, discount, threads, exclude)
-            for core in (_native, reference)
+            getattr(which, f"count_graded_{kind}")(*codes, *given_labels, bits, gain, discount, threads, exclude)
+            for which in (core, reference)
         )
         for got, expected in zip(native, truth, strict=True):
             assert got.dtype == expected.dtype

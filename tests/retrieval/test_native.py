@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,27 +37,23 @@ def assert_counts_equal(got: tuple, expected: tuple) -> None:
     np.testing.assert_allclose(got[2], expected[2], rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", _native.isas())
 @given(data=st.data(), bits=LENGTHS, queries=SIZES, rows=SIZES, threads=st.integers(1, 3))
 @settings(max_examples=60, deadline=None, derandomize=True)
 def test_search_equals_the_reference(
-    name: str, data: st.DataObject, bits: int, queries: int, rows: int, threads: int
+    core: Any, data: st.DataObject, bits: int, queries: int, rows: int, threads: int
 ) -> None:
-    _native.set_isa(name)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     distinct = data.draw(st.sampled_from([None, 1, 2]))
     query, database = random_codes(rng, queries, bits), random_codes(rng, rows, bits, distinct)
-    assert np.array_equal(_native.distances(query, database, threads), reference.distances(query, database))
-    assert np.array_equal(_native.rank(query, database, threads), reference.rank(query, database))
+    assert np.array_equal(core.distances(query, database, threads), reference.distances(query, database))
+    assert np.array_equal(core.rank(query, database, threads), reference.rank(query, database))
     k = data.draw(st.integers(1, 50))
-    for native, truth in zip(
-        _native.top_k(query, database, k, threads), reference.top_k(query, database, k), strict=True
-    ):
+    for native, truth in zip(core.top_k(query, database, k, threads), reference.top_k(query, database, k), strict=True):
         assert native.dtype == truth.dtype
         assert np.array_equal(native, truth)
     radius = data.draw(st.one_of(st.integers(0, bits), st.just(2**63)))
     for native, truth in zip(
-        _native.within_radius(query, database, radius, threads),
+        core.within_radius(query, database, radius, threads),
         reference.within_radius(query, database, radius),
         strict=True,
     ):
@@ -64,7 +61,6 @@ def test_search_equals_the_reference(
         assert np.array_equal(native, truth)
 
 
-@pytest.mark.parametrize("name", _native.isas())
 @given(
     data=st.data(),
     bits=LENGTHS,
@@ -75,9 +71,8 @@ def test_search_equals_the_reference(
 )
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_counts_equal_the_reference(
-    name: str, data: st.DataObject, bits: int, queries: int, rows: int, threads: int, topk: int
+    core: Any, data: st.DataObject, bits: int, queries: int, rows: int, threads: int, topk: int
 ) -> None:
-    _native.set_isa(name)
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
     distinct = data.draw(st.sampled_from([None, 1, 2]))
     query, database = random_codes(rng, queries, bits), random_codes(rng, rows, bits, distinct)
@@ -85,18 +80,17 @@ def test_counts_equal_the_reference(
     classes = data.draw(st.integers(1, 6))
     labels = rng.integers(-2, classes, queries), rng.integers(-1, classes, rows)
     assert_counts_equal(
-        _native.count_classes(query, database, *labels, bits, topk, threads, exclude),
+        core.count_classes(query, database, *labels, bits, topk, threads, exclude),
         reference.count_classes(query, database, *labels, bits, topk, 1, exclude),
     )
     width = data.draw(st.sampled_from([1, 70, 4096]))
     masks = [reference.pack(rng.random((n, width)) < 2 / width) for n in (queries, rows)]
     assert_counts_equal(
-        _native.count_masks(query, database, *masks, bits, topk, threads, exclude),
+        core.count_masks(query, database, *masks, bits, topk, threads, exclude),
         reference.count_masks(query, database, *masks, bits, topk, 1, exclude),
     )
 
 
-@pytest.mark.parametrize("name", _native.isas())
 @given(
     seed=st.integers(0, 2**32),
     bits=st.one_of(st.integers(1, 20), st.integers(21, 130)),  # up to 16, tables over all codes may be cheaper
@@ -107,9 +101,8 @@ def test_counts_equal_the_reference(
 )
 @settings(max_examples=100, deadline=None, derandomize=True)
 def test_counts_without_the_stable_order_equal_the_reference(
-    name: str, seed: int, bits: int, queries: int, rows: int, kinds: int, threads: int
+    core: Any, seed: int, bits: int, queries: int, rows: int, kinds: int, threads: int
 ) -> None:
-    _native.set_isa(name)
     rng = np.random.default_rng(seed)
     distinct = [None, 1, 70][seed % 3]
     query, database = random_codes(rng, queries, bits, distinct), random_codes(rng, rows, bits, distinct)
@@ -118,15 +111,14 @@ def test_counts_without_the_stable_order_equal_the_reference(
     masks = [reference.pack(rng.random((n, 70)) < 0.02) for n in (queries, rows)]
     for kind, labels in (("classes", classes), ("masks", masks)):
         native, truth = (
-            getattr(core, f"count_{kind}")(query, database, *labels, bits, 0, threads, exclude, False)
-            for core in (_native, reference)
+            getattr(which, f"count_{kind}")(query, database, *labels, bits, 0, threads, exclude, False)
+            for which in (core, reference)
         )
         for got, expected in zip(native, truth, strict=True):
             assert got.dtype == expected.dtype
             assert np.array_equal(got, expected)
 
 
-@pytest.mark.parametrize("name", _native.isas())
 @given(
     seed=st.integers(0, 2**32),
     bits=st.one_of(st.integers(1, 16), st.sampled_from([48, 64, 65, 130, 512])),
@@ -137,21 +129,20 @@ def test_counts_without_the_stable_order_equal_the_reference(
 )
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_queries_counted_together_equal_queries_alone(
-    name: str, seed: int, bits: int, distinct: int, kinds: int, threads: int, topk: int
+    core: Any, seed: int, bits: int, distinct: int, kinds: int, threads: int, topk: int
 ) -> None:
     """Equal codes and labels are counted once; alone, a query takes the way without any grouping."""
-    _native.set_isa(name)
     rng = np.random.default_rng(seed)
     query, database = random_codes(rng, 150, bits, distinct), random_codes(rng, 600, bits, distinct)
     classes = rng.integers(0, kinds, 150), rng.integers(0, kinds, 600)
     sets = [reference.pack(rng.random((kinds, 70)) < 0.05)[ids] for ids in classes]
-    for count, (ours, theirs) in ((_native.count_classes, classes), (_native.count_masks, sets)):
+    for count, (ours, theirs) in ((core.count_classes, classes), (core.count_masks, sets)):
         together = count(query, database, ours, theirs, bits, topk, threads)
         for q in range(0, 150, 29):
             alone = count(query[q : q + 1], database, ours[q : q + 1], theirs, bits, topk, 1)
             assert all(np.array_equal(a[q : q + 1], b) for a, b in zip(together, alone, strict=True))
     assert_counts_equal(
-        _native.count_masks(query, database, *sets, bits, topk, threads),
+        core.count_masks(query, database, *sets, bits, topk, threads),
         reference.count_masks(query, database, *sets, bits, topk),
     )
 
@@ -159,25 +150,25 @@ def test_queries_counted_together_equal_queries_alone(
 @pytest.mark.parametrize("bits", [1, 7, 8, 12, 48, 63, 64, 65, 200])
 @pytest.mark.parametrize("topk", [100, 5000])
 @pytest.mark.parametrize("excluding", [False, True])
-def test_counts_over_many_tiles(isa: str, threads: int, bits: int, topk: int, excluding: bool) -> None:
+def test_counts_over_many_tiles(core: Any, threads: int, bits: int, topk: int, excluding: bool) -> None:
     rng = np.random.default_rng(bits)
     query, database = random_codes(rng, 70, bits), random_codes(rng, 5000, bits)
     labels = rng.integers(0, 10, 70), rng.integers(0, 10, 5000)
     exclude = random_rows(rng, 70, 5000) if excluding else None
     assert_counts_equal(
-        _native.count_classes(query, database, *labels, bits, topk, threads, exclude),
+        core.count_classes(query, database, *labels, bits, topk, threads, exclude),
         reference.count_classes(query, database, *labels, bits, topk, 1, exclude),
     )
 
 
 @pytest.mark.parametrize("bits", [8, 64, 200])
 @pytest.mark.parametrize("share", [0.25, 0.5, 1])
-def test_within_radius_over_many_pieces(isa: str, threads: int, bits: int, share: float) -> None:
+def test_within_radius_over_many_pieces(core: Any, threads: int, bits: int, share: float) -> None:
     rng = np.random.default_rng(bits)
     query, database = random_codes(rng, 21, bits), random_codes(rng, 5000, bits)
     radius = int(bits * share)
     for native, truth in zip(
-        _native.within_radius(query, database, radius, threads),
+        core.within_radius(query, database, radius, threads),
         reference.within_radius(query, database, radius),
         strict=True,
     ):
@@ -187,11 +178,11 @@ def test_within_radius_over_many_pieces(isa: str, threads: int, bits: int, share
 @pytest.mark.parametrize("bits", [1, 48, 64, 256])
 @pytest.mark.parametrize("flip", [False, True])
 @pytest.mark.parametrize("queries", [5, 65])
-def test_all_distances_equal(isa: str, threads: int, bits: int, flip: bool, queries: int) -> None:
+def test_all_distances_equal(core: Any, threads: int, bits: int, flip: bool, queries: int) -> None:
     database = reference.pack(np.ones((3000, bits), bool))
     query = reference.pack(np.full((queries, bits), not flip))
-    assert np.array_equal(_native.rank(query, database, threads), np.tile(np.arange(3000), (queries, 1)))
-    everything, relevant, precision, hits = _native.count_classes(
+    assert np.array_equal(core.rank(query, database, threads), np.tile(np.arange(3000), (queries, 1)))
+    everything, relevant, precision, hits = core.count_classes(
         query, database, np.zeros(queries, np.int64), np.arange(3000), bits, 3000, threads
     )
     expected = np.zeros((queries, bits + 1), np.uint32)
@@ -213,10 +204,10 @@ def test_all_distances_equal(isa: str, threads: int, bits: int, flip: bool, quer
     threads=st.integers(1, 3),
 )
 @settings(max_examples=100, deadline=None, derandomize=True)
-def test_pack_equals_the_reference(values: np.ndarray, threads: int) -> None:
-    packed = _native.pack(values, threads)
+def test_pack_equals_the_reference(core: Any, values: np.ndarray, threads: int) -> None:
+    packed = core.pack(values, threads)
     assert np.array_equal(packed, reference.pack(values))
-    signs = _native.unpack(packed, values.shape[1], threads)
+    signs = core.unpack(packed, values.shape[1], threads)
     assert np.array_equal(signs, reference.unpack(packed, values.shape[1]))
     assert np.array_equal(signs == 1, values >= 0 if values.dtype.kind == "f" else values > 0)
 

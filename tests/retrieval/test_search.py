@@ -14,6 +14,8 @@ from hashzoo import retrieval
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval import backend, reference
 
+pytestmark = pytest.mark.usefixtures("device")
+
 
 def test_pack_takes_zero_as_plus_one() -> None:
     assert retrieval.pack([[0.0, -0.0, -1e-30, 5.0, np.inf, -np.inf]]).tolist() == [[0b011011]]

@@ -9,6 +9,8 @@ import pytest
 
 from hashzoo import retrieval
 
+pytestmark = pytest.mark.usefixtures("device")
+
 DISTANCES_AND_RELEVANCE = [
     ([0, 1, 1, 1, 2], [1, 1, 0, 0, 1]),
     ([1, 1, 1, 1, 1], [1, 0, 1, 0, 0]),

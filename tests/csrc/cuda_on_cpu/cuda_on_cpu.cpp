@@ -74,10 +74,12 @@ void garbage(unsigned char* memory, std::size_t bytes) {
 }
 
 void enter() {
-    (*body)();
-    Fibre& self = *fibres[static_cast<std::size_t>(running)];
-    self.state = State::done;
-    self.context.go_to(scheduler);
+    for (;;) {  // a fibre serves block after block
+        (*body)();
+        Fibre& self = *fibres[static_cast<std::size_t>(running)];
+        self.state = State::done;
+        self.context.go_to(scheduler);
+    }
 }
 
 void wait(State state) {
@@ -103,7 +105,6 @@ void prepare(Fibre& fibre) {
 #ifndef __SANITIZE_ADDRESS__
     fibre.context.begun = false;
 #endif
-    fibre.state = State::ready;
 }
 
 std::uint64_t result(unsigned first, unsigned lane) {
@@ -167,7 +168,7 @@ bool advance(unsigned warp) {
 
 void run_block() {
     const unsigned warps = threads_of_block / kLanes;
-    for (unsigned i = 0; i < threads_of_block; ++i) prepare(*fibres[i]);
+    for (unsigned i = 0; i < threads_of_block; ++i) fibres[i]->state = State::ready;
     std::vector<unsigned> turn(warps);
     std::iota(turn.begin(), turn.end(), 0u);
     if (order == Order::falling) std::reverse(turn.begin(), turn.end());
@@ -202,7 +203,10 @@ void set_order(Order wanted, unsigned seed) {
 void run(std::size_t blocks, unsigned threads, std::size_t shared_bytes, const std::function<void()>& kernel) {
     if (threads % kLanes != 0 || threads > 1024) fail("blocks here have 32 to 1024 threads, whole warps");
     if (shared_bytes > 48 << 10) fail("more shared memory than every device grants");
-    while (fibres.size() < threads) fibres.push_back(std::make_unique<Fibre>());
+    while (fibres.size() < threads) {
+        fibres.push_back(std::make_unique<Fibre>());
+        prepare(*fibres.back());
+    }
     threads_of_block = threads;
     body = &kernel;
     blockDim = {threads, 1, 1};

@@ -140,10 +140,9 @@ def caught(mutant: Mutant, folder: Path, others: dict[str, list[Path]]) -> str:
         except subprocess.TimeoutExpired:
             return f"{kind}: does not end"
         if done.returncode != 0:
-            reasons = [
-                line for line in (done.stdout + done.stderr).splitlines() if "agree" not in line and line.strip("= ")
-            ]
-            return f"{kind}: {next((line for line in reasons if 'enough' not in line), 'crash')}"
+            lines = (done.stdout + done.stderr).splitlines()
+            words = ("differ", "cuda_on_cpu: ", "ERROR: ", "runtime error")
+            return f"{kind}: {next((line for line in lines if any(word in line for word in words)), 'crash')}"
     return ""
 
 
