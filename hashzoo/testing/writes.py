@@ -6,6 +6,7 @@ Native code reports nothing: what it makes in the working folder is found by com
 
 from __future__ import annotations
 
+import getpass
 import os
 import sys
 import tempfile
@@ -68,8 +69,10 @@ def _install_hook() -> None:
 
 
 def _cache_folders() -> list[str | Path]:
-    named = [os.environ[name] for name in ("HASHZOO_CACHE", "XDG_CACHE_HOME", "TORCH_HOME") if os.environ.get(name)]
-    return [*named, Path.home() / ".cache"]
+    variables = ("HASHZOO_CACHE", "XDG_CACHE_HOME", "TORCH_HOME", "TORCHINDUCTOR_CACHE_DIR")
+    named = [os.environ[name] for name in variables if os.environ.get(name)]
+    torch_compiles_in = Path(tempfile.gettempdir(), f"torchinductor_{getpass.getuser()}")  # made by torch.optim, too
+    return [*named, Path.home() / ".cache", torch_compiles_in]
 
 
 def _is_allowed(path: Path, folders: list[Path]) -> bool:
