@@ -28,7 +28,7 @@ class DeepFeatures(Features):
     """
 
     def __init__(self, network: nn.Module, preprocess: Preprocess, origin: dict[str, Any]) -> None:
-        self.network = network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.eval().to(memory_format=torch.channels_last)
         self.preprocess = preprocess
         self.origin = origin
 

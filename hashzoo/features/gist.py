@@ -6,12 +6,14 @@ of 8 orientations, a prefilter of 4 cycles an image, mirrored borders.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from hashzoo.features.base import Features
+from hashzoo.retrieval.backend import thread_count
 
 SIZE = 32  # pixels; other images are resized to it
 SCALES, ORIENTATIONS = 4, 8
@@ -35,10 +37,10 @@ class Gist(Features):
     """
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        features = np.empty((len(images), LENGTH), np.float32)
-        for i in range(0, len(images), _BATCH):
-            features[i : i + _BATCH] = _energies(_prefiltered(_grey(images[i : i + _BATCH])))
-        return features
+        batches = [images[i : i + _BATCH] for i in range(0, len(images), _BATCH)]
+        with ThreadPoolExecutor(thread_count(None)) as pool:
+            parts = list(pool.map(lambda batch: _energies(_prefiltered(_grey(batch))), batches))
+        return np.concatenate([np.empty((0, LENGTH), np.float32), *parts])
 
     def header(self) -> dict[str, Any]:
         return {"kind": "gist", "version": 1}

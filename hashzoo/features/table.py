@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from hashzoo.datasets.base import Split
-from hashzoo.datasets.images import cache_folder
+from hashzoo.datasets.pixel_cache import cache_folder
 from hashzoo.features.base import BLOCK, Features
 
 _FORMAT = "hashzoo features 1"  # part of every key: raise the number when the same images would give other vectors

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hashzoo.errors import InvalidInput
 from hashzoo.features.base import check_setting
+from hashzoo.methods.shared_names import SHARED_NAMES
 from hashzoo.registry import Registry
 from hashzoo.settings import require
 
@@ -235,4 +236,4 @@ class DeepMethod(Method):
         """Schedules and alternating updates go here. Called again after a resume, so keep what must last in `extra`."""
 
 
-METHODS: Registry[Method] = Registry("method", Method, package="hashzoo.methods")
+METHODS: Registry[Method] = Registry("method", Method, package="hashzoo.methods", meanings=SHARED_NAMES)

@@ -63,23 +63,20 @@ class KSH(ShallowMethod):
         """(l, m) -> (m, bits)."""
         gram = kernel.T @ kernel
         gram += np.eye(len(gram)) * max(_RIDGE * np.trace(gram) / len(gram), np.finfo(np.float64).tiny)
-        pull = kernel.T @ residual.times(kernel)
         weights = []
         for _ in range(self.bits):
-            start = spectral_weights(pull, gram) * np.sqrt(len(kernel))
+            start = spectral_weights(kernel.T @ residual.times(kernel), gram) * np.sqrt(len(kernel))
             smooth = descend(kernel, residual, start, self.config.steps)
             best = max((start, smooth), key=lambda w: agreement(kernel, residual, w))
             weights.append(best)
-            bit = signs(kernel @ best)
-            residual.take_off(bit)
-            pull -= np.outer(kernel.T @ bit, kernel.T @ bit)
+            residual.take_off(signs(kernel @ best))
         return np.stack(weights, axis=1)
 
 
 class Residual:
     """R = K S - B B': what the codes B of l images lack of K times their pair labels S, as a product with vectors.
 
-    With a class id for each image S need not be held; with several labels it is, (l, l) float32.
+    With a class id for each image S need not be held; with several labels it is, (l, l) float64.
 
     Args:
         labels: (l,) or (l, C).
@@ -89,7 +86,7 @@ class Residual:
     def __init__(self, labels: np.ndarray, bits: int) -> None:
         self.bits = bits
         self.labels = labels
-        self.matrix = None if labels.ndim == 1 else np.where(similar(labels, labels), np.float32(1), np.float32(-1))
+        self.matrix = None if labels.ndim == 1 else np.where(similar(labels, labels), 1.0, -1.0)
         self.codes = np.empty((len(labels), 0))
 
     def times(self, vectors: np.ndarray) -> np.ndarray:

@@ -130,7 +130,8 @@ def bound_ascent(weights: np.ndarray, first: np.ndarray, second: np.ndarray, los
     """(K, d + 1): minus the gradient of the bound, the mean over pairs of vectors (B, d + 1)."""
     p, q = first @ weights.T, second @ weights.T
     g, h = worst_codes(p, q, losses)
-    return ((signs(p) - g).T @ first + (signs(q) - h).T @ second) / np.float32(len(first))
+    ascent: np.ndarray = ((signs(p) - g).T @ first + (signs(q) - h).T @ second) / np.float32(len(first))
+    return ascent
 
 
 def bound(weights: np.ndarray, first: np.ndarray, second: np.ndarray, losses: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,8 +52,9 @@ class SDH(ShallowMethod):
         anchors = unit_rows(features[draw(len(features), c.anchors, rng)])
         wanted = indicators(labels, self.task.num_classes).astype(np.float32)
         codes = signs(rng.standard_normal((len(features), self.bits), dtype=np.float32))
-        gram = sum(kernel.T @ kernel for _, kernel in self._kernels(features, anchors))
-        gram = gram.astype(np.float64) + c.kernel_ridge * np.eye(len(anchors) + 1)
+        gram = c.kernel_ridge * np.eye(len(anchors) + 1)
+        for _, kernel in self._kernels(features, anchors):
+            gram += kernel.T @ kernel
         for _ in range(c.iterations):
             classifier = classifier_of(codes, wanted, c.classifier_ridge)
             weights = self._functions(features, anchors, gram, codes)
@@ -70,11 +72,13 @@ class SDH(ShallowMethod):
         """(m + 1, bits) float32: the ridge regression of the codes on the kernel."""
         from scipy.linalg import solve
 
-        towards = sum(kernel.T @ codes[rows] for rows, kernel in self._kernels(features, anchors))
+        towards = np.zeros((len(gram), self.bits))
+        for rows, kernel in self._kernels(features, anchors):
+            towards += kernel.T @ codes[rows]
         weights: np.ndarray = solve(gram, towards, assume_a="pos").astype(np.float32)
         return weights
 
-    def _kernels(self, features, anchors):
+    def _kernels(self, features: np.ndarray, anchors: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         for rows in row_blocks(len(features)):
             yield rows, self._kernel(features[rows], anchors)
 

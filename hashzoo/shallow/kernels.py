@@ -9,7 +9,9 @@ from hashzoo.shallow.linear import row_blocks
 
 def draw(count: int, most: int, rng: np.random.Generator) -> np.ndarray:
     """At most `most` of 0..count-1, each once, ascending; the rule by which methods take some of many images."""
-    return np.sort(rng.choice(count, min(count, most), replace=False))
+    if most >= count:
+        return np.arange(count)
+    return np.sort(rng.choice(count, most, replace=False))
 
 
 def squared_distances(features: np.ndarray, anchors: np.ndarray) -> np.ndarray:

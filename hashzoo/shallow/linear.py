@@ -73,4 +73,5 @@ def centred_product(features: np.ndarray, mean: np.ndarray, matrix: np.ndarray) 
 
 def signs(values: np.ndarray) -> np.ndarray:
     """-1 where negative, else +1, of the type of `values`."""
-    return np.where(values >= 0, values.dtype.type(1), values.dtype.type(-1))
+    codes: np.ndarray = np.where(values >= 0, values.dtype.type(1), values.dtype.type(-1))
+    return codes

@@ -8,7 +8,8 @@ import numpy as np
 def similar(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Labels (n,) and (m,), or (n, C) and (m, C) -> (n, m) bool."""
     if first.ndim == 1:
-        return np.equal.outer(first, second)
+        same: np.ndarray = first[:, None] == second
+        return same
     shared: np.ndarray = first.astype(np.float32) @ second.astype(np.float32).T > 0
     return shared
 

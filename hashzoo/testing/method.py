@@ -193,8 +193,8 @@ def _learn(cls: type[Method], bits: int, config: Any, split: Split, seed: int = 
     assert isinstance(method, ShallowMethod)
     rng = np.random.default_rng(seed)
     untouched = rng.bit_generator.state
-    encoder: Encoder = fit_encoder(method, split, rng)
-    return encoder, rng.bit_generator.state != untouched
+    learned = fit_encoder(method, split, rng)
+    return learned, rng.bit_generator.state != untouched
 
 
 def _task(split: Split) -> Task:

@@ -38,7 +38,7 @@ def test_losses_lie_between_0_and_1():
 def test_the_bound_is_never_below_the_loss(rng):
     weights = rng.standard_normal((12, 7))
     first, second = rng.standard_normal((2, 200, 7))
-    losses = hinge_losses(12, 4)[rng.integers(0, 2, 200)]
+    losses = hinge_losses(12, 4).astype(np.float64)[rng.integers(0, 2, 200)]
     apart = ((first @ weights.T >= 0) != (second @ weights.T >= 0)).sum(1)
     assert (bound(weights, first, second, losses) >= losses[np.arange(200), apart] - 1e-9).all()
 
