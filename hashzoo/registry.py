@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -50,10 +50,14 @@ class Registry(Generic[T]):
         kind: the word for it in messages, such as "method".
         base: the class that everything registered must derive from.
         package: the folder of the built-ins, as a dotted name.
+        meanings: of names that the literature uses for several things, what they may stand for.
     """
 
-    def __init__(self, kind: str, base: type[T], package: str) -> None:
+    def __init__(
+        self, kind: str, base: type[T], package: str, meanings: Mapping[str, Sequence[str]] | None = None
+    ) -> None:
         self.kind, self.base, self.package = kind, base, package
+        self.meanings = meanings or {}
         self._classes: dict[str, type[T]] = {}
 
     def register(self, name: str) -> Callable[[Registrable], Registrable]:
@@ -89,7 +93,7 @@ class Registry(Generic[T]):
         """The class filed under `name`; a hyphen stands for an underscore.
 
         Raises:
-            UnknownName: nothing has that name; the message offers the nearest one.
+            UnknownName: nothing has that name; the message offers the nearest one, and says what it may stand for.
             PluginError: the plugin of that name could not be imported.
         """
         key = name.replace("-", "_")
@@ -105,6 +109,8 @@ class Registry(Generic[T]):
             if point.replace("-", "_") == key:
                 raise PluginError(f"plugin {point!r} failed to import: {_reason(cause)}") from cause
         note = "".join(f"; plugin {point!r} failed to import: {_reason(cause)}" for point, cause in broken.items())
+        if key.lower() in self.meanings:
+            note = f"; {name!r} may stand for {' or '.join(self.meanings[key.lower()])}{note}"
         raise UnknownName(self.kind, name, self._classes, note=note)
 
     def name_of(self, cls: type) -> str:

@@ -232,3 +232,15 @@ def test_a_builtin_method_is_got_without_any_plugin_or_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
     assert METHODS.get("lsh").__module__ == "hashzoo.methods.lsh"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("adsh", ("asymmetric", "angular")), ("ssdh", ("semantics", "semi")), ("MDSH", ("multidimensional", "centers"))],
+)
+def test_a_name_that_papers_share_says_what_it_may_stand_for(name, meant):
+    with pytest.raises(UnknownName, match=f"no method named '{name}'.*may stand for") as caught:
+        METHODS.get(name)
+    assert "\n" not in str(caught.value)
+    for word in meant:
+        assert word in str(caught.value)

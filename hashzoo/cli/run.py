@@ -34,6 +34,11 @@ def add_to(commands: Commands) -> None:
     )
     learning = parser.add_argument_group("learning")
     learning.add_argument("--seed", type=seed, default=0, metavar="N", help="of everything random (default: 0)")
+    learning.add_argument(
+        "--features",
+        metavar="NAME",
+        help="of a shallow method: gist, pixels, deep:BACKBONE (with --weights) or deep:RUN_FOLDER",
+    )
     learning.add_argument("--backbone", metavar="NAME", help="the network under the codes")
     learning.add_argument("--weights", metavar="NAME", help="pretrained weights of the backbone, or a file")
     learning.add_argument("--epochs", metavar="N", help="passes over the training images")
@@ -81,7 +86,7 @@ def run(arguments: argparse.Namespace) -> None:
     method = arguments.method
     if is_file_reference(method):
         method = METHODS.name_of(class_in_file(method))
-    flags = {name: getattr(arguments, name) for name in ("backbone", "weights", "epochs")}
+    flags = {name: getattr(arguments, name) for name in ("features", "backbone", "weights", "epochs")}
     name, _, protocol = arguments.dataset.partition("@")
     dataset = DATASETS.get(name)(
         arguments.data_root or Path(os.environ.get("HASHZOO_DATA") or "data"),

@@ -63,6 +63,7 @@ class Split:
     images: np.ndarray  # (N, H, W, 3) uint8, the whole pool
     rows: np.ndarray  # (M,) int64, rows of the pool
     labels: np.ndarray  # (M,) int64, or (M, C) uint8: already those of `rows`
+    content: str = ""  # sha256 of the pool, under which what is made of its images may be kept; empty if unknown
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -241,7 +242,8 @@ class Dataset(ABC):
         rows = self.rows(pool)
         if shared := len(np.intersect1d(rows["train"], rows["query"])):
             self.notes.append(f"{shared:,} of {len(rows['query']):,} queries are training images")
-        splits = {part: Split(pool.images, r, pool.labels[r]) for part, r in rows.items()}
+        content = remembered_digest(pool.images, _sha256(pool.labels), lambda: _sha256(pool.images, pool.labels))
+        splits = {part: Split(pool.images, r, pool.labels[r], content) for part, r in rows.items()}
         protocol = self.protocols[self.protocol]
         return LoadedDataset(
             name=self.name,
@@ -255,9 +257,7 @@ class Dataset(ABC):
             query=splits["query"],
             database=splits["database"],
             split_sha256=split_sha256(rows),
-            images_sha256=remembered_digest(
-                pool.images, _sha256(pool.labels), lambda: _sha256(pool.images, pool.labels)
-            ),
+            images_sha256=content,
             split=self._split_facts(protocol),
             exclude=_positions(rows["query"], rows["database"]) if protocol.exclude_self else None,
             notes=tuple(self.notes),

@@ -26,9 +26,11 @@ from hashzoo.experiments import store
 from hashzoo.experiments.budget import check_budget, fit_epochs
 from hashzoo.experiments.environment import choose_device, describe, has_native_bf16, owner_of
 from hashzoo.experiments.store import Record
+from hashzoo.features.base import described, features_of
+from hashzoo.features.table import split_features
 from hashzoo.files import write_atomically
-from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task
-from hashzoo.methods.encoder import Encoder, ProjectionEncoder, features
+from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task, require_contrast
+from hashzoo.methods.encoder import Encoder, ProjectionEncoder
 from hashzoo.reports.curves import pr_curve_png
 from hashzoo.settings import configure, require
 from hashzoo.training.checkpoint import Checkpoint
@@ -109,10 +111,12 @@ def plan(
     """
     cls = METHODS.get(method)
     deep = issubclass(cls, DeepMethod)
-    if not deep and (given := [name for name in ("backbone", "weights", "epochs") if name in settings]):
+    if not deep and (given := [name for name in ("backbone", "epochs") if name in settings]):
         raise InvalidSetting(f"{cls.name} trains no network: it has no {' and no '.join(given)}")
     if budget_s is not None:
         check_budget(cls, budget_s, settings)
+    if deep and "features" in settings:
+        raise InvalidSetting(f"{cls.name} learns from images: it has no features")
     config: Any = configure(cls.Config, settings, owner=cls.name)
     if deep:
         config = replace(config, backbone=BACKBONES.get(config.backbone).name)
@@ -319,6 +323,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "budget": None if cell.budget_s is None else {"seconds": cell.budget_s, "probe": dict(cell.probe or {})},
         "codes_sha256": store.codes_sha256(codes),
         "model_sha256": hashlib.sha256((folder / store.MODEL).read_bytes()).hexdigest(),
+        "training": {"images": len(data.train), **_sampling(method, len(data.train))},
         "paper": method.paper,
         "deviations": list(method.deviations),
         "hashzoo": hashzoo.__version__,
@@ -355,10 +360,15 @@ def _train_network(
 def _fit(method: ShallowMethod, cell: Cell, data: LoadedDataset, profile: Profile) -> tuple[Encoder, float]:
     started = time.perf_counter()
     with profile.stage("data"):
-        vectors = features(data.train.take(slice(None)))
+        features = features_of(method, data.train)
+        vectors = split_features(features, data.train)
     with profile.stage("fit"):
         model = method.fit(vectors, data.train.labels, np.random.default_rng(cell.seed))
-    return ProjectionEncoder(method, model), time.perf_counter() - started
+    return ProjectionEncoder(method, model, features), time.perf_counter() - started
+
+
+def _sampling(method: Method, images: int) -> dict[str, int]:
+    return method.sampling(images) if isinstance(method, ShallowMethod) else {}
 
 
 def _method(cell: Cell, data: LoadedDataset, options: RunOptions) -> Method:
@@ -368,6 +378,7 @@ def _method(cell: Cell, data: LoadedDataset, options: RunOptions) -> Method:
         raise InvalidInput(
             f"{cell.method} needs one label an image, and {data.name} has several; these can: {', '.join(able)}"
         )
+    require_contrast(cls, data.train.labels)
     height, width = data.train.images.shape[1:3]
     task = Task(len(data.classes), len(data.train), (height, width), data.multi_label)
     return cls(cell.bits, task, cell.config, download=options.download)
@@ -379,8 +390,10 @@ def _sampler(method: Method) -> str | None:
 
 
 def _described(config: Any) -> dict[str, Any]:
-    """The settings; a file of weights by its name and content, since its path means nothing elsewhere."""
+    """The settings; a file of weights or a model by its content, since its path means nothing elsewhere."""
     settings: dict[str, Any] = config.to_dict()
+    if isinstance(config, ShallowMethod.Config):
+        settings["features"] = described(config.features, config.weights)
     weights = settings.get("weights")
     if isinstance(weights, str) and Path(weights).is_file():
         digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from hashzoo.errors import InvalidInput
+from hashzoo.features.base import check_setting
+from hashzoo.methods.shared_names import SHARED_NAMES
 from hashzoo.registry import Registry
 from hashzoo.settings import require
 
@@ -67,11 +70,20 @@ class Method(ABC):  # noqa: B024 - its two kinds have the abstract methods
 
 
 class ShallowMethod(Method):
-    """Codes from feature vectors: `fit` returns arrays, `project` applies them. Nothing is kept on the object."""
+    """Codes from feature vectors: `fit` returns arrays, `project` applies them. Nothing is kept on the object.
+
+    A `fit` that cannot take all of many images draws some from `rng`; `sampling` says how many.
+    """
 
     @dataclass(frozen=True)
     class Config(Method.Config):
-        features: Literal["pixels"] = "pixels"  # what describes an image: its pixels, in 0..1
+        features: str = "gist"  # what describes an image: gist, pixels, deep:BACKBONE or deep:RUN_FOLDER
+        weights: str | None = None  # pretrained weights of deep:BACKBONE
+        input_size: int | None = None  # side in pixels to which images are resized for deep:BACKBONE
+
+        def __post_init__(self) -> None:
+            check_setting(self.features, self.weights)
+            require(self.input_size is None or self.input_size >= 1, "input_size", "at least 1", self.input_size)
 
     @abstractmethod
     def fit(self, features: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -86,9 +98,23 @@ class ShallowMethod(Method):
             The model: named float arrays, everything that `project` needs.
         """
 
+    def sampling(self, images: int) -> dict[str, int]:
+        """How many of n training images each part of `fit` that draws some takes, by name; for the record."""
+        return {}
+
     @abstractmethod
     def project(self, features: np.ndarray, model: dict[str, np.ndarray]) -> np.ndarray:
         """(m, d) float32 -> (m, bits) relaxed codes; a bit is set iff its value is >= 0."""
+
+
+def require_contrast(cls: type[Method], labels: np.ndarray) -> None:
+    """Refuse labels from which nothing can be learned.
+
+    Raises:
+        InvalidInput: `cls` learns from labels, and all images have the same ones.
+    """
+    if cls.supervision != "none" and (len(labels) == 0 or bool((labels == labels[0]).all())):
+        raise InvalidInput(f"{cls.name}: expected training images of two classes or more, got {len(labels)} of one")
 
 
 class DeepMethod(Method):
@@ -210,4 +236,4 @@ class DeepMethod(Method):
         """Schedules and alternating updates go here. Called again after a resume, so keep what must last in `extra`."""
 
 
-METHODS: Registry[Method] = Registry("method", Method, package="hashzoo.methods")
+METHODS: Registry[Method] = Registry("method", Method, package="hashzoo.methods", meanings=SHARED_NAMES)

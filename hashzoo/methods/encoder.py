@@ -12,8 +12,10 @@ import numpy as np
 
 from hashzoo import retrieval
 from hashzoo.errors import CheckpointError, HashzooError, InvalidInput, UnknownName
+from hashzoo.features.base import Features, described, features_of, from_header
+from hashzoo.features.table import feature_blocks, split_features
 from hashzoo.files import write_atomically
-from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task
+from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task, require_contrast
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from hashzoo.backbones.base import Preprocess
     from hashzoo.datasets.base import Split
 
+_OF_FEATURES = "features."  # before the names of their tensors
 BLOCK = 100  # images at a time: the feature maps of more would not fit a processor's cache
 
 
@@ -42,19 +45,19 @@ class Encoder(ABC):
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """(N, H, W, 3) uint8 -> (N, W) uint64 packed codes."""
-        blocks = [self._packed(images[i : i + BLOCK]) for i in range(0, len(images), BLOCK)]
+        parts = (images[i : i + BLOCK] for i in range(0, len(images), BLOCK))
+        blocks = [self._packed(self.relaxed(part), len(part)) for part in parts]
         return np.concatenate(blocks) if blocks else np.zeros((0, -(-self.bits // 64)), np.uint64)
 
     def encode_split(self, split: Split) -> np.ndarray:
         """The codes of a split, (M, W) uint64, without holding all its images at once."""
-        blocks = [self._packed(split.take(slice(i, i + BLOCK))) for i in range(0, len(split), BLOCK)]
-        return np.concatenate(blocks)
+        parts = (split.take(slice(i, i + BLOCK)) for i in range(0, len(split), BLOCK))
+        return np.concatenate([self._packed(self.relaxed(part), len(part)) for part in parts])
 
-    def _packed(self, images: np.ndarray) -> np.ndarray:
-        relaxed = self.relaxed(images)
-        if relaxed.shape != (len(images), self.bits):
+    def _packed(self, relaxed: np.ndarray, images: int) -> np.ndarray:
+        if relaxed.shape != (images, self.bits):
             raise InvalidInput(
-                f"{self.method.name}: expected ({len(images)}, {self.bits}) relaxed codes of {len(images)} images, "
+                f"{self.method.name}: expected ({images}, {self.bits}) relaxed codes of {images} images, "
                 f"got {relaxed.shape}"
             )
         try:
@@ -62,37 +65,53 @@ class Encoder(ABC):
         except InvalidInput as reason:
             raise InvalidInput(f"{self.method.name}: {reason}") from None
 
-    def save(self, file: Path) -> None:
-        """Write `file` in safetensors format, with what `load_encoder` needs in its header."""
-        from safetensors.numpy import save
-
+    def header(self) -> dict[str, Any]:
+        """What `load_encoder` needs beside the tensors."""
         config = self.method.config.to_dict()
         if "weights" in config:  # what they were is in the tensors, and a path means nothing elsewhere
             config["weights"] = None
-        header = {
+        return {
             "method": self.method.name,
             "bits": self.bits,
             "task": asdict(self.method.task),
             "config": config,
         }
+
+    def save(self, file: Path) -> None:
+        """Write `file` in safetensors format, with `header` in it."""
+        from safetensors.numpy import save
+
         arrays = {name: np.ascontiguousarray(array) for name, array in self.tensors().items()}
-        write_atomically(file, save(arrays, metadata={"hashzoo": json.dumps(header, sort_keys=True)}))
+        write_atomically(file, save(arrays, metadata={"hashzoo": json.dumps(self.header(), sort_keys=True)}))
 
 
 class ProjectionEncoder(Encoder):
-    """A shallow method and its model."""
+    """A shallow method, its model and what describes an image to it."""
 
     method: ShallowMethod
 
-    def __init__(self, method: ShallowMethod, model: dict[str, np.ndarray]) -> None:
+    def __init__(self, method: ShallowMethod, model: dict[str, np.ndarray], features: Features) -> None:
         super().__init__(method)
         self.model = model
+        self.features = features
 
     def relaxed(self, images: np.ndarray) -> np.ndarray:
-        return np.asarray(self.method.project(features(images), self.model), np.float32)
+        return self._project(self.features(images))
+
+    def encode_split(self, split: Split) -> np.ndarray:
+        blocks = feature_blocks(self.features, split)
+        return np.concatenate([self._packed(self._project(block), len(block)) for block in blocks])
+
+    def header(self) -> dict[str, Any]:
+        header = super().header()
+        header["config"]["features"] = described(self.method.config.features, self.method.config.weights)
+        return {**header, "features": self.features.header()}
 
     def tensors(self) -> dict[str, np.ndarray]:
-        return self.model
+        return {**self.model, **{_OF_FEATURES + name: array for name, array in self.features.tensors().items()}}
+
+    def _project(self, features: np.ndarray) -> np.ndarray:
+        return np.asarray(self.method.project(features, self.model), np.float32)
 
 
 class NetworkEncoder(Encoder):
@@ -126,10 +145,16 @@ class NetworkEncoder(Encoder):
         }
 
 
-def features(images: np.ndarray) -> np.ndarray:
-    """(N, H, W, 3) uint8 -> (N, H*W*3) float32 in 0..1, the `pixels` features of shallow methods."""
-    pixels: np.ndarray = images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
-    return pixels
+def fit_encoder(method: ShallowMethod, train: Split, rng: np.random.Generator) -> ProjectionEncoder:
+    """Learn from the features of the training images.
+
+    Raises:
+        InvalidInput: they are too few, or of one class where labels are learned from.
+        HashzooError: the features cannot be had.
+    """
+    require_contrast(type(method), train.labels)
+    features = features_of(method, train)
+    return ProjectionEncoder(method, method.fit(split_features(features, train), train.labels, rng), features)
 
 
 def load_encoder(path: str | Path, *, method: type[Method] | None = None) -> Encoder:
@@ -177,19 +202,26 @@ def _owner(name: str, given: type[Method] | None, file: Path) -> type[Method]:
     return given
 
 
-def _rebuild(cls: type[Method], header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Encoder:
+def method_of(header: dict[str, Any], cls: type[Method]) -> Method:
+    """The method, with its settings, of an encoder that gave `header`."""
     config: Any = cls.Config(**{k: tuple(v) if isinstance(v, list) else v for k, v in header["config"].items()})
     task = Task(**{**header["task"], "image_size": tuple(header["task"]["image_size"])})
-    if issubclass(cls, ShallowMethod):
-        return ProjectionEncoder(cls(header["bits"], task, config), tensors)
-    assert issubclass(cls, DeepMethod)
+    return cls(header["bits"], task, config)
+
+
+def _rebuild(cls: type[Method], header: dict[str, Any], tensors: dict[str, np.ndarray]) -> Encoder:
+    method = method_of(header, cls)
+    if isinstance(method, ShallowMethod):
+        of_features = {n.removeprefix(_OF_FEATURES): a for n, a in tensors.items() if n.startswith(_OF_FEATURES)}
+        model = {n: a for n, a in tensors.items() if not n.startswith(_OF_FEATURES)}
+        return ProjectionEncoder(method, model, from_header(header["features"], of_features))
+    assert isinstance(method, DeepMethod)
     import torch
 
     from hashzoo.backbones.base import Preprocess
 
-    method = cls(header["bits"], task, config)
     network = method.network()
-    preprocess = Preprocess([0.0] * 3, [1.0] * 3, config.input_size)
+    preprocess = Preprocess([0.0] * 3, [1.0] * 3, method.config.input_size)
     for prefix, module in (("network.", network), ("preprocess.", preprocess)):
         part = {n.removeprefix(prefix): torch.from_numpy(a) for n, a in tensors.items() if n.startswith(prefix)}
         module.load_state_dict(part)

@@ -104,6 +104,8 @@ def _page(cls: type) -> str:
             ("labels", f"{_label_kinds(cls.multi_label)} an image"),
             ("defaults", cls.defaults_from),
         )
+        if cls.name in METHODS.meanings:
+            lines += _facts(("name", f"also used for others: {'; '.join(METHODS.meanings[cls.name])}"))
         lines += _paragraph(more)
         lines += _settings(cls.Config)
         if cls.deviations:

@@ -15,7 +15,7 @@ from hashzoo import retrieval
 from hashzoo.datasets.base import Augmentation, Split
 from hashzoo.losses.base import Batch
 from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Supervision, Task
-from hashzoo.methods.encoder import Encoder, ProjectionEncoder, features, load_encoder
+from hashzoo.methods.encoder import Encoder, fit_encoder, load_encoder
 from hashzoo.testing.common import (
     check_registered,
     checked_config,
@@ -193,8 +193,8 @@ def _learn(cls: type[Method], bits: int, config: Any, split: Split, seed: int = 
     assert isinstance(method, ShallowMethod)
     rng = np.random.default_rng(seed)
     untouched = rng.bit_generator.state
-    model = method.fit(features(split.images), split.labels, rng)
-    return ProjectionEncoder(method, model), rng.bit_generator.state != untouched
+    learned = fit_encoder(method, split, rng)
+    return learned, rng.bit_generator.state != untouched
 
 
 def _task(split: Split) -> Task:

@@ -25,7 +25,7 @@ from hashzoo.datasets.base import Augmentation, Split
 from hashzoo.errors import HashzooError, InvalidSetting
 from hashzoo.files import write_atomically
 from hashzoo.losses.base import Batch
-from hashzoo.methods.base import DeepMethod
+from hashzoo.methods.base import DeepMethod, require_contrast
 from hashzoo.methods.encoder import NetworkEncoder
 from hashzoo.training.augment import augment
 from hashzoo.training.checkpoint import Checkpoint, Position
@@ -78,10 +78,12 @@ def train(
         The encoder, and the seconds that training took, those before an interrupt included.
 
     Raises:
+        InvalidInput: the images are all of one class, and the method learns from labels.
         CheckpointError: asked to resume from a checkpoint that is damaged or belongs to other settings.
         HashzooError: a loss is no longer finite.
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
     """
+    require_contrast(type(method), split.labels)
     return _Training(method, split, augmentation, options, folder, fingerprint, observer, profile or Profile()).run()
 
 

@@ -55,7 +55,7 @@ def test_a_cell_that_fails_leaves_the_others_and_is_listed(here, capsys, monkeyp
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--methods", "lhs"], "no method named 'lhs'; did you mean 'lsh'"),
+        (["--methods", "lshh"], "no method named 'lshh'; did you mean 'lsh'"),
         (["--datasets", "folder@half"], "no protocol of 'folder' named 'half'"),
         (["--set", "epocs=3", "--methods", "dsh"], "did you mean 'epochs'"),
         (["--set", "dhs.epochs=3", "--methods", "dsh"], "did you mean 'dsh'"),

@@ -30,7 +30,7 @@ def fails(capsys, *words):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["run", "dhs", "--dataset", "folder", "--bits", "12"], "did you mean 'dsh'"),
+        (["run", "dshh", "--dataset", "folder", "--bits", "12"], "did you mean 'dsh'"),
         (["run", "lsh", "--dataset", "cifra10", "--bits", "12"], "did you mean 'cifar10'"),
         (["run", "lsh", "--dataset", "folder@half", "--bits", "12"], "no protocol of 'folder' named 'half'"),
         (["run", "dsh", "--dataset", "folder", "--bits", "12", "--backbone", "resnt18"], "did you mean 'resnet18'"),

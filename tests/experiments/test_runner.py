@@ -244,7 +244,7 @@ def test_several_labels_need_a_method_that_takes_them(tmp_path, multi_label_data
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        (("dhs", [12], {}), UnknownName, "did you mean 'dsh'"),
+        (("dshh", [12], {}), UnknownName, "did you mean 'dsh'"),
         (("dsh", [12], {"backbone": "resnt18"}), UnknownName, "did you mean 'resnet18'"),
         (("dsh", [12], {"epoch": "2"}), UnknownName, "did you mean 'epochs'"),
         (("dsh", [12], {"epochs": "two"}), InvalidSetting, "epochs: expected a whole number"),

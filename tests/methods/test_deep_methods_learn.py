@@ -10,7 +10,7 @@ import pytest
 from hashzoo import retrieval
 from hashzoo.datasets.digits import Digits
 from hashzoo.methods.base import METHODS, DeepMethod, Task
-from hashzoo.methods.encoder import ProjectionEncoder, features
+from hashzoo.methods.encoder import fit_encoder
 from hashzoo.methods.lsh import LSH
 from hashzoo.training.trainer import TrainOptions, train
 
@@ -35,10 +35,8 @@ def task(digits):
 
 @pytest.fixture(scope="module")
 def lsh(digits, task):
-    method = LSH(BITS, task)
-    pixels = features(digits.train.take(slice(None)))
-    model = method.fit(pixels, digits.train.labels, np.random.default_rng(0))
-    return mean_average_precision(ProjectionEncoder(method, model), digits)
+    method = LSH(BITS, task, LSH.Config(features="pixels"))
+    return mean_average_precision(fit_encoder(method, digits.train, np.random.default_rng(0)), digits)
 
 
 def mean_average_precision(encoder, digits):

@@ -17,7 +17,7 @@ from hashzoo.errors import CheckpointError, UnknownName
 from hashzoo.methods import encoder as module
 from hashzoo.methods.base import METHODS, ShallowMethod, Task
 from hashzoo.methods.dsh import DSH
-from hashzoo.methods.encoder import NetworkEncoder, ProjectionEncoder, features
+from hashzoo.methods.encoder import NetworkEncoder, fit_encoder
 from hashzoo.methods.lsh import LSH
 from hashzoo.training.trainer import TrainOptions, train
 
@@ -36,8 +36,7 @@ def deep(split):
 
 @pytest.fixture
 def shallow(split):
-    method = LSH(70, TASK)
-    return ProjectionEncoder(method, method.fit(features(split.images), split.labels, np.random.default_rng(0)))
+    return fit_encoder(LSH(70, TASK), split, np.random.default_rng(0))
 
 
 @pytest.fixture(params=["deep", "shallow"])
@@ -188,7 +187,5 @@ def test_settings_that_are_tuples_come_back_as_tuples(split, tmp_path, monkeypat
         class Config(ShallowMethod.Config):
             widths: tuple[int, ...] = (3, 4)
 
-    method = Layered(12, TASK)
-    model = method.fit(features(split.images), split.labels, np.random.default_rng(0))
-    ProjectionEncoder(method, model).save(tmp_path / "model.safetensors")
+    fit_encoder(Layered(12, TASK), split, np.random.default_rng(0)).save(tmp_path / "model.safetensors")
     assert load_encoder(tmp_path).method.config.widths == (3, 4)

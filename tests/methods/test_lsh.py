@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hashzoo.features.pixels import Pixels
 from hashzoo.methods.base import Task
-from hashzoo.methods.encoder import ProjectionEncoder, features
+from hashzoo.methods.encoder import ProjectionEncoder
 from hashzoo.methods.lsh import LSH
 
 TASK = Task(num_classes=4, num_train=48, image_size=(16, 16))
@@ -78,9 +79,9 @@ def test_more_bits_than_dimensions_are_possible(vectors):
 
 
 def test_codes_of_images(split):
-    vectors = features(split.images)
+    vectors = Pixels()(split.images)
     method, model = fit(70, vectors)
-    codes = ProjectionEncoder(method, model).encode(split.images)
+    codes = ProjectionEncoder(method, model, Pixels()).encode(split.images)
     assert vectors.shape == (48, 16 * 16 * 3)
     assert vectors.max() <= 1
     assert codes.shape == (48, 2)

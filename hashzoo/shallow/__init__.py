@@ -1,0 +1,1 @@
+"""Parts that shallow methods share."""
