@@ -1,6 +1,12 @@
 """Sphinx settings; `nox -s docs` builds the site and treats every warning as an error."""
 
+import sys
+from pathlib import Path
+
 import hashzoo
+
+sys.path.insert(0, str(Path(__file__).parent))
+import zoo
 
 project = "hashzoo"
 author = copyright = "The hashzoo contributors"
@@ -13,3 +19,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 html_theme = "furo"
 exclude_patterns = ["_build", "results"]
+
+
+def setup(app):
+    app.connect("builder-inited", lambda app: zoo.write(Path(app.srcdir) / "zoo"))

@@ -132,3 +132,17 @@ def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)(?:#[\w-]+)?\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_zoo_has_a_page_for_each_method(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import zoo
+
+    zoo.write(tmp_path)
+    assert {page.stem for page in tmp_path.iterdir()} == {"index", *METHODS.names()}
+    dsh = (tmp_path / "dsh.md").read_text()
+    assert METHODS.get("dsh").paper in dsh
+    assert "0.01 x `quantization`: Mean over images" in dsh
+    assert "| `margin` | float or none | none | on squared distances" in dsh
+    assert METHODS.get("dsh").deviations[0] in dsh
+    assert "digits @standard: mAP@all (expected)" in dsh

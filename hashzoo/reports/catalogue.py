@@ -103,9 +103,8 @@ def _page(cls: type) -> str:
             ("supervision", cls.supervision),
             ("labels", f"{_label_kinds(cls.multi_label)} an image"),
             ("defaults", cls.defaults_from),
+            *_meanings(cls.name),
         )
-        if cls.name in METHODS.meanings:
-            lines += _facts(("name", f"also used for others: {'; '.join(METHODS.meanings[cls.name])}"))
         lines += _paragraph(more)
         lines += _settings(cls.Config)
         if cls.deviations:
@@ -148,11 +147,12 @@ def _page(cls: type) -> str:
 
 def _settings(config: type) -> list[str]:
     comments, hints = setting_comments(config), get_type_hints(config)
-    rows = [(f.name, describe(hints[f.name]), _default(f.default), comments.get(f.name, "")) for f in fields(config)]
+    rows = [(f.name, describe(hints[f.name]), shown_default(f.default), comments.get(f.name, "")) for f in fields(config)]
     return ["", "settings (--set NAME=VALUE)", *_columns([("name", "type", "default", ""), *rows])] if rows else []
 
 
-def _default(value: Any) -> str:
+def shown_default(value: Any) -> str:
+    """The default of a setting as one would type it; empty where there is none."""
     if value is MISSING:
         return ""
     if value is None or isinstance(value, bool):
@@ -175,6 +175,11 @@ def _paragraph(text: str) -> list[str]:
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  " + "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _meanings(name: str) -> list[tuple[str, str]]:
+    meanings = METHODS.meanings.get(name, ())
+    return [("name", f"in papers {' or '.join(meanings)}")] if meanings else []
 
 
 def _kind(cls: type[Method]) -> str:
