@@ -17,8 +17,8 @@ from hashzoo.settings import describe
 RESULTS = Path(__file__).parent / "results"
 INDEX = """# The zoo
 
-Every method, with its paper, what it minimises, its settings, where it differs from the paper and what was measured with it; the
-same as `hashzoo show NAME` prints. These pages are written from the classes themselves and from the records in `docs/results`.
+Every method: its paper, what it minimises, its settings, where it differs from the paper and what was measured.
+`hashzoo show NAME` prints the same. The pages are written from the classes and from the records in `docs/results`.
 
 | method | kind | learns from | labels | year | what |
 |---|---|---|---|---|---|
