@@ -31,6 +31,7 @@ from hashzoo.features.table import split_features
 from hashzoo.files import write_atomically
 from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task, require_contrast
 from hashzoo.methods.encoder import Encoder, ProjectionEncoder
+from hashzoo.methods.presets import preset_settings
 from hashzoo.reports.curves import pr_curve_png
 from hashzoo.settings import configure, require
 from hashzoo.training.checkpoint import Checkpoint
@@ -52,7 +53,7 @@ class Reporter(Protocol):
 class Cell:
     """Everything that decides a number, except for the data; made by `plan`.
 
-    The budget decides nothing but the epochs, which are in `config` by the time the cell runs.
+    Preset and budget decide nothing but settings, which are in `config` by the time the cell runs.
     """
 
     method: str
@@ -63,6 +64,7 @@ class Cell:
     precision: Literal["fp32", "bf16"] = "fp32"
     image_size: int | None = None
     topk: int | None = None  # None takes the protocol's
+    preset: str | None = None  # what `config` started from, for the record
     budget_s: float | None = None  # how long to train; `epochs` is set by a probe then
     probe: Mapping[str, float] | None = None  # what the epochs of a budget were chosen by
 
@@ -94,6 +96,7 @@ def plan(
     precision: str = "auto",
     image_size: int | None = None,
     topk: int | None = None,
+    preset: str | None = None,
     budget_s: float | None = None,
     reporter: Reporter,
 ) -> list[Cell]:
@@ -103,10 +106,11 @@ def plan(
         settings: words as after `--set`, and `backbone`, `weights`, `epochs` from flags of their own.
         device: "auto", "cpu" or "cuda".
         precision: "auto", "fp32" or "bf16"; auto takes bf16 where the hardware multiplies it.
+        preset: one of the method's; `settings` go on top of it.
         budget_s: seconds to train for, instead of `epochs`.
 
     Raises:
-        UnknownName: no such method, setting or backbone.
+        UnknownName: no such method, preset, setting or backbone.
         InvalidSetting: a value that cannot be.
     """
     cls = METHODS.get(method)
@@ -117,7 +121,7 @@ def plan(
         check_budget(cls, budget_s, settings)
     if deep and "features" in settings:
         raise InvalidSetting(f"{cls.name} learns from images: it has no features")
-    config: Any = configure(cls.Config, settings, owner=cls.name)
+    config: Any = configure(cls.Config, {**preset_settings(cls, preset), **settings}, owner=cls.name)
     if deep:
         config = replace(config, backbone=BACKBONES.get(config.backbone).name)
     for length in bits:
@@ -135,7 +139,7 @@ def plan(
     elif precision == "bf16" and not has_native_bf16(device):
         reporter.note(f"bf16 is only emulated on this {device}, which is many times slower than fp32")
     kind: Literal["fp32", "bf16"] = "bf16" if precision == "bf16" else "fp32"
-    return [Cell(cls.name, length, config, seed, device, kind, image_size, topk, budget_s) for length in bits]
+    return [Cell(cls.name, length, config, seed, device, kind, image_size, topk, preset, budget_s) for length in bits]
 
 
 def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, reporter: Reporter) -> list[Record]:
@@ -306,6 +310,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "precision": cell.precision,
         "image_size": cell.image_size,
         "augmentation": facts["augmentation"],
+        "preset": cell.preset,
         "config": facts["config"],
         "sampler": _sampler(method),
         "config_hash": _short_hash(facts),
