@@ -155,7 +155,7 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
     cells = [_within_budget(cell, data, options, reporter) for cell in cells]
     folders = [_checked_folder(cell, data, options) for cell in cells]
     for cell in cells[:1]:
-        method = _method(cell, data, options)
+        method = method_of(cell, data, options)
         if _sampler(method) == "shuffled" and cell.config.sampler == "class_aware":
             reporter.note(
                 f"{cell.method}: images have several labels, so batches are shuffled, not class-aware; "
@@ -202,7 +202,7 @@ def series_hash(cell: Cell, data: LoadedDataset) -> str:
 
 
 def _within_budget(cell: Cell, data: LoadedDataset, options: RunOptions, reporter: Reporter) -> Cell:
-    method = _method(cell, data, options)
+    method = method_of(cell, data, options)
     if cell.budget_s is None or cell.probe is not None:
         return cell
     if options.resume:
@@ -214,7 +214,7 @@ def _within_budget(cell: Cell, data: LoadedDataset, options: RunOptions, reporte
 
 
 def _checked_folder(cell: Cell, data: LoadedDataset, options: RunOptions) -> Path:
-    _method(cell, data, options)
+    method_of(cell, data, options)
     folder = store.cell_folder(
         options.out,
         dataset=data.name,
@@ -268,7 +268,7 @@ def _run(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, rep
 def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, reporter: Reporter) -> Record:
     """Train, encode, measure and write."""
     profile = options.profile or Profile()
-    method = _method(cell, data, options)
+    method = method_of(cell, data, options)
     if isinstance(method, DeepMethod):
         with reporter.training(cell.title, cell.config.epochs) as observer:
             encoder, train_s = _train_network(method, cell, data, folder, options, observer)
@@ -333,7 +333,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "deviations": list(method.deviations),
         "hashzoo": hashzoo.__version__,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": _without_paths(options.command),
+        "command": without_paths(options.command),
     }
     write_atomically(folder / store.CURVE, pr_curve_png(record))
     store.write_record(folder, record)
@@ -376,7 +376,12 @@ def _sampling(method: Method, images: int) -> dict[str, int]:
     return method.sampling(images) if isinstance(method, ShallowMethod) else {}
 
 
-def _method(cell: Cell, data: LoadedDataset, options: RunOptions) -> Method:
+def method_of(cell: Cell, data: LoadedDataset, options: RunOptions) -> Method:
+    """The method of a cell, ready to learn from the data.
+
+    Raises:
+        InvalidInput: it cannot take the data.
+    """
     cls = METHODS.get(cell.method)
     if data.multi_label and not cls.multi_label:
         able = [name for name in METHODS.names() if METHODS.get(name).multi_label][:3]
@@ -418,7 +423,7 @@ def _short_hash(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _without_paths(words: Sequence[str]) -> str:
+def without_paths(words: Sequence[str]) -> str:
     """The command in one line, with PATH for every absolute path."""
     shown = []
     for word in words:
