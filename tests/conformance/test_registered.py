@@ -43,7 +43,7 @@ def test_methods(name):
 
 @pytest.mark.parametrize("name", SHALLOW)
 def test_the_shortest_and_longer_codes(name):
-    check_method(METHODS.get(name), settings=SHORT.get(name), lengths=(1, 100), image_size=16)
+    check_method(METHODS.get(name), settings=SHORT.get(name), lengths=(100, 1), image_size=16)
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS.names() if METHODS.get(name).supervision != "none"])
