@@ -53,7 +53,7 @@ def write(findings: dict[str, Any], *, as_json: bool) -> None:
         ("processor", f"{findings['environment']['device']}; {findings['environment']['platform']}"),
         ("instruction sets", ", ".join(findings["isas"]) or "none: hashzoo._native was not built, numpy ranks"),
         ("threads", str(findings["threads"])),
-        ("CUDA kernels", "built" if findings["extensions"]["_native_cuda"] else "not built (nvcc was not there)"),
+        ("CUDA kernels", "built" if findings["extensions"]["_native_cuda"] else "not built (no nvcc, or not wanted)"),
         ("GPUs", ", ".join(findings["gpus"]) or "none"),
     ]
     backends = [
