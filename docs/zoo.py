@@ -8,7 +8,7 @@ from inspect import getdoc
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from hashzoo import METHODS, DeepMethod, Method, Task
+from hashzoo import METHODS, DeepMethod, Method, Preset, Task
 from hashzoo.experiments.store import Record, find_records
 from hashzoo.reports.catalogue import setting_comments, shown_default, summary
 from hashzoo.reports.table import markdown, results_tables
@@ -58,6 +58,8 @@ def _page(method: type[Method], records: Sequence[Record]) -> str:
     if terms := _terms(method):
         parts += ["## What it minimises", "\n".join(terms)]
     parts += ["## Settings", _settings(method.Config)]
+    if method.presets:
+        parts += ["## Presets", "\n".join(_preset(name, preset) for name, preset in method.presets.items())]
     if method.deviations:
         parts += ["## Where it differs from the paper", "\n".join(f"- {text}" for text in method.deviations)]
     parts += ["## Measured", markdown(results_tables(records)) or "Nothing is on record yet."]
@@ -79,6 +81,11 @@ def _settings(config: type[Any]) -> str:
         for f in fields(config)
     ]
     return "\n".join([_row(("name", "type", "default", "")), "|---|---|---|---|", *rows])
+
+
+def _preset(name: str, preset: Preset) -> str:
+    words = ", ".join(f"`{key}={value}`" for key, value in preset.settings.items())
+    return f"- `--preset {name}`: {preset.summary} ({words})"
 
 
 def _kind(method: type[Method]) -> tuple[str, str, str]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hashzoo.losses.base import LOSSES, Batch, Loss
     from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task
     from hashzoo.methods.encoder import Encoder, load_encoder
+    from hashzoo.methods.paper_tables import PaperRow, PaperTable
+    from hashzoo.methods.presets import Preset
 
 __version__ = "0.1.0"
 PLUGIN_API = 1  # changes when a plugin that works may stop working: docs/plugins.md
@@ -31,6 +33,8 @@ _HOMES = {
     "hashzoo.losses.base": ("LOSSES", "Batch", "Loss"),
     "hashzoo.methods.base": ("METHODS", "DeepMethod", "Method", "ShallowMethod", "Task"),
     "hashzoo.methods.encoder": ("Encoder", "load_encoder"),
+    "hashzoo.methods.paper_tables": ("PaperRow", "PaperTable"),
+    "hashzoo.methods.presets": ("Preset",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -55,7 +59,10 @@ __all__ = [
     "LoadedDataset",
     "Loss",
     "Method",
+    "PaperRow",
+    "PaperTable",
     "Pool",
+    "Preset",
     "Protocol",
     "ShallowMethod",
     "Split",

@@ -39,6 +39,9 @@ def add_to(commands: Commands) -> None:
         metavar="NAME",
         help="of a shallow method: gist, pixels, deep:BACKBONE (with --weights) or deep:RUN_FOLDER",
     )
+    learning.add_argument(
+        "--preset", metavar="NAME", help="settings of the method under one name; --set and other flags go on top"
+    )
     learning.add_argument("--backbone", metavar="NAME", help="the network under the codes")
     learning.add_argument("--weights", metavar="NAME", help="pretrained weights of the backbone, or a file")
     learning.add_argument("--epochs", metavar="N", help="passes over the training images")
@@ -106,6 +109,7 @@ def run(arguments: argparse.Namespace) -> None:
         precision=arguments.precision,
         image_size=arguments.image_size,
         topk=arguments.topk,
+        preset=arguments.preset,
         budget_s=arguments.budget,
         reporter=reporter,
     )

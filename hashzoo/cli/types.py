@@ -70,6 +70,22 @@ def seed(text: str) -> int:
     return int(text)
 
 
+def names(text: str) -> list[str]:
+    """ "dsh,dpsh" -> ["dsh", "dpsh"]."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(words) or len(set(words)) < len(words):
+        raise argparse.ArgumentTypeError(f"expected different names with commas between them, got {text!r}")
+    return words
+
+
+def seeds(text: str) -> list[int]:
+    """ "0,1" -> [0, 1]."""
+    found = [seed(word.strip()) for word in text.split(",")]
+    if len(set(found)) < len(found):
+        raise argparse.ArgumentTypeError(f"expected each seed once, got {text!r}")
+    return found
+
+
 def memory_size(text: str) -> int:
     """ "4GB" -> bytes."""
     try:

@@ -31,6 +31,7 @@ from hashzoo.features.table import split_features
 from hashzoo.files import write_atomically
 from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task, require_contrast
 from hashzoo.methods.encoder import Encoder, ProjectionEncoder
+from hashzoo.methods.presets import preset_settings
 from hashzoo.reports.curves import pr_curve_png
 from hashzoo.settings import configure, require
 from hashzoo.training.checkpoint import Checkpoint
@@ -52,7 +53,7 @@ class Reporter(Protocol):
 class Cell:
     """Everything that decides a number, except for the data; made by `plan`.
 
-    The budget decides nothing but the epochs, which are in `config` by the time the cell runs.
+    Preset and budget decide nothing but settings, which are in `config` by the time the cell runs.
     """
 
     method: str
@@ -63,6 +64,7 @@ class Cell:
     precision: Literal["fp32", "bf16"] = "fp32"
     image_size: int | None = None
     topk: int | None = None  # None takes the protocol's
+    preset: str | None = None  # what `config` started from, for the record
     budget_s: float | None = None  # how long to train; `epochs` is set by a probe then
     probe: Mapping[str, float] | None = None  # what the epochs of a budget were chosen by
 
@@ -94,6 +96,7 @@ def plan(
     precision: str = "auto",
     image_size: int | None = None,
     topk: int | None = None,
+    preset: str | None = None,
     budget_s: float | None = None,
     reporter: Reporter,
 ) -> list[Cell]:
@@ -103,10 +106,11 @@ def plan(
         settings: words as after `--set`, and `backbone`, `weights`, `epochs` from flags of their own.
         device: "auto", "cpu" or "cuda".
         precision: "auto", "fp32" or "bf16"; auto takes bf16 where the hardware multiplies it.
+        preset: one of the method's; `settings` go on top of it.
         budget_s: seconds to train for, instead of `epochs`.
 
     Raises:
-        UnknownName: no such method, setting or backbone.
+        UnknownName: no such method, preset, setting or backbone.
         InvalidSetting: a value that cannot be.
     """
     cls = METHODS.get(method)
@@ -117,7 +121,7 @@ def plan(
         check_budget(cls, budget_s, settings)
     if deep and "features" in settings:
         raise InvalidSetting(f"{cls.name} learns from images: it has no features")
-    config: Any = configure(cls.Config, settings, owner=cls.name)
+    config: Any = configure(cls.Config, {**preset_settings(cls, preset), **settings}, owner=cls.name)
     if deep:
         config = replace(config, backbone=BACKBONES.get(config.backbone).name)
     for length in bits:
@@ -135,7 +139,7 @@ def plan(
     elif precision == "bf16" and not has_native_bf16(device):
         reporter.note(f"bf16 is only emulated on this {device}, which is many times slower than fp32")
     kind: Literal["fp32", "bf16"] = "bf16" if precision == "bf16" else "fp32"
-    return [Cell(cls.name, length, config, seed, device, kind, image_size, topk, budget_s) for length in bits]
+    return [Cell(cls.name, length, config, seed, device, kind, image_size, topk, preset, budget_s) for length in bits]
 
 
 def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, reporter: Reporter) -> list[Record]:
@@ -151,7 +155,7 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
     cells = [_within_budget(cell, data, options, reporter) for cell in cells]
     folders = [_checked_folder(cell, data, options) for cell in cells]
     for cell in cells[:1]:
-        method = _method(cell, data, options)
+        method = method_of(cell, data, options)
         if _sampler(method) == "shuffled" and cell.config.sampler == "class_aware":
             reporter.note(
                 f"{cell.method}: images have several labels, so batches are shuffled, not class-aware; "
@@ -198,7 +202,7 @@ def series_hash(cell: Cell, data: LoadedDataset) -> str:
 
 
 def _within_budget(cell: Cell, data: LoadedDataset, options: RunOptions, reporter: Reporter) -> Cell:
-    method = _method(cell, data, options)
+    method = method_of(cell, data, options)
     if cell.budget_s is None or cell.probe is not None:
         return cell
     if options.resume:
@@ -210,7 +214,7 @@ def _within_budget(cell: Cell, data: LoadedDataset, options: RunOptions, reporte
 
 
 def _checked_folder(cell: Cell, data: LoadedDataset, options: RunOptions) -> Path:
-    _method(cell, data, options)
+    method_of(cell, data, options)
     folder = store.cell_folder(
         options.out,
         dataset=data.name,
@@ -264,7 +268,7 @@ def _run(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, rep
 def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, reporter: Reporter) -> Record:
     """Train, encode, measure and write."""
     profile = options.profile or Profile()
-    method = _method(cell, data, options)
+    method = method_of(cell, data, options)
     if isinstance(method, DeepMethod):
         with reporter.training(cell.title, cell.config.epochs) as observer:
             encoder, train_s = _train_network(method, cell, data, folder, options, observer)
@@ -306,6 +310,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "precision": cell.precision,
         "image_size": cell.image_size,
         "augmentation": facts["augmentation"],
+        "preset": cell.preset,
         "config": facts["config"],
         "sampler": _sampler(method),
         "config_hash": _short_hash(facts),
@@ -328,7 +333,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "deviations": list(method.deviations),
         "hashzoo": hashzoo.__version__,
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "command": _without_paths(options.command),
+        "command": without_paths(options.command),
     }
     write_atomically(folder / store.CURVE, pr_curve_png(record))
     store.write_record(folder, record)
@@ -371,7 +376,12 @@ def _sampling(method: Method, images: int) -> dict[str, int]:
     return method.sampling(images) if isinstance(method, ShallowMethod) else {}
 
 
-def _method(cell: Cell, data: LoadedDataset, options: RunOptions) -> Method:
+def method_of(cell: Cell, data: LoadedDataset, options: RunOptions) -> Method:
+    """The method of a cell, ready to learn from the data.
+
+    Raises:
+        InvalidInput: it cannot take the data.
+    """
     cls = METHODS.get(cell.method)
     if data.multi_label and not cls.multi_label:
         able = [name for name in METHODS.names() if METHODS.get(name).multi_label][:3]
@@ -413,7 +423,7 @@ def _short_hash(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _without_paths(words: Sequence[str]) -> str:
+def without_paths(words: Sequence[str]) -> str:
     """The command in one line, with PATH for every absolute path."""
     shown = []
     for word in words:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from hashzoo.errors import InvalidInput
 from hashzoo.features.base import check_setting
+from hashzoo.methods.presets import TRAINING, Preset
 from hashzoo.methods.shared_names import SHARED_NAMES
 from hashzoo.registry import Registry
 from hashzoo.settings import require
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from hashzoo.backbones.base import Backbone
     from hashzoo.losses.base import Batch, Loss
+    from hashzoo.methods.paper_tables import PaperTable
 
 Supervision = Literal["none", "pairs", "triplets", "labels"]
 
@@ -53,6 +55,8 @@ class Method(ABC):  # noqa: B024 - its two kinds have the abstract methods
     multi_label: ClassVar[bool] = False  # whether images may have several labels
     deviations: ClassVar[Sequence[str]] = ()  # each point where the code differs from the paper, and why
     defaults_from: ClassVar[str] = ""  # where the default settings come from
+    presets: ClassVar[Mapping[str, Preset]] = {}  # by the word after `--preset`
+    tables: ClassVar[Sequence[PaperTable]] = ()  # what its paper prints: `hashzoo reproduce`, leaderboards
 
     @dataclass(frozen=True)
     class Config:
@@ -120,6 +124,8 @@ def require_contrast(cls: type[Method], labels: np.ndarray) -> None:
 class DeepMethod(Method):
     """Codes from a network trained on images. The smallest one states its `losses`."""
 
+    presets: ClassVar[Mapping[str, Preset]] = TRAINING
+
     @dataclass(frozen=True)
     class Config(Method.Config):
         backbone: str = "dsh_cnn"  # the network under the codes: `hashzoo list backbones`
@@ -136,6 +142,7 @@ class DeepMethod(Method):
         beta2: float = 0.95  # of AdamW; forgets sooner than the usual 0.999, which suits runs of a few hundred steps
         weight_decay: float = 0.004  # of the optimiser
         schedule: Literal["one_cycle", "step", "cosine"] = "one_cycle"  # step: a tenth at 60 and 85 % of training
+        average: float = 0.0  # decay of a running average of the weights, which then makes the codes; 0 is none
 
         def __post_init__(self) -> None:
             for name in ("epochs", "batch_size", "classes_per_batch"):
@@ -145,6 +152,7 @@ class DeepMethod(Method):
             require(0 <= self.momentum < 1, "momentum", "0 up to 1, without 1", self.momentum)
             require(0 <= self.beta2 < 1, "beta2", "0 up to 1, without 1", self.beta2)
             require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+            require(0 <= self.average < 1, "average", "0 up to 1, without 1", self.average)
 
     def __init__(self, bits: int, task: Task, config: Any = None, *, download: bool = False) -> None:
         from torch import nn

@@ -107,6 +107,10 @@ def _page(cls: type) -> str:
         )
         lines += _paragraph(more)
         lines += _settings(cls.Config)
+        lines += _presets(cls)
+        if cls.tables:
+            lines += ["", f"tables of its paper (hashzoo reproduce {cls.name} --table NAME)"]
+            lines += _columns([(table.name, table.title) for table in cls.tables])
         if cls.deviations:
             lines += ["", "deviations from the paper"]
             for deviation in cls.deviations:
@@ -147,8 +151,19 @@ def _page(cls: type) -> str:
 
 def _settings(config: type) -> list[str]:
     comments, hints = setting_comments(config), get_type_hints(config)
-    rows = [(f.name, describe(hints[f.name]), shown_default(f.default), comments.get(f.name, "")) for f in fields(config)]
+    rows = [
+        (f.name, describe(hints[f.name]), shown_default(f.default), comments.get(f.name, "")) for f in fields(config)
+    ]
     return ["", "settings (--set NAME=VALUE)", *_columns([("name", "type", "default", ""), *rows])] if rows else []
+
+
+def _presets(cls: type[Method]) -> list[str]:
+    lines = ["", "presets (--preset NAME)"] if cls.presets else []
+    for name, preset in cls.presets.items():
+        words = ", ".join(f"{key}={value}" for key, value in preset.settings.items())
+        lines += [f"  {name}: {preset.summary}"]
+        lines += textwrap.wrap(words, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+    return lines
 
 
 def shown_default(value: Any) -> str:

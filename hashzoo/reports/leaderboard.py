@@ -9,6 +9,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
+from hashzoo.methods.base import Method
+from hashzoo.methods.paper_tables import PaperTable
 from hashzoo.reports.grouping import Record, comparable, groups, row_labels, settings
 from hashzoo.reports.wording import map_in_words, map_name
 
@@ -35,18 +37,18 @@ class Board:
     published_source: str | None
 
 
-@dataclass(frozen=True)
-class Published:
-    """The mAP values of a paper on one dataset."""
-
-    source: str
-    dataset: str
-    values: dict[str, dict[int, float]]  # by method, then code length
+def printed_by(methods: Sequence[type[Method]]) -> list[PaperTable]:
+    """The tables of the papers of these methods that print mAP."""
+    return [table for method in methods for table in method.tables if table.measure == "map"]
 
 
-def boards(records: Sequence[Record], published: Sequence[Published] = ()) -> list[Board]:
-    """A board for each set of comparable records."""
-    return [_board(part, published) for part in groups(records, comparable)]
+def boards(records: Sequence[Record], papers: Sequence[PaperTable] = ()) -> list[Board]:
+    """A board for each set of comparable records.
+
+    Args:
+        papers: where to look for published values, the first that fits data, protocol and cut-off first.
+    """
+    return [_board(part, papers) for part in groups(records, comparable)]
 
 
 def markdown(found: Sequence[Board]) -> str:
@@ -85,8 +87,9 @@ FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
 }
 
 
-def _board(records: Sequence[Record], published: Sequence[Published]) -> Board:
+def _board(records: Sequence[Record], papers: Sequence[PaperTable]) -> Board:
     first = records[0]
+    source, published = _published(first, papers)
     rows = groups(records, lambda r: (r["method"], json.dumps(settings(r), sort_keys=True)))
     labels = row_labels([part[0] for part in rows], rivals=lambda r: r["method"])
     bits = tuple(sorted({r["bits"] for r in records}))
@@ -95,7 +98,6 @@ def _board(records: Sequence[Record], published: Sequence[Published]) -> Board:
         for label, part in zip(labels, rows, strict=True)
     }
     methods = {label: part[0]["method"] for label, part in zip(labels, rows, strict=True)}
-    paper = next((p for p in published if p.dataset == first["dataset"]), None)
     highest = {length: max(_printed(of[length]) for of in maps.values() if length in of) for length in bits}
     scores = {
         label: {
@@ -104,7 +106,7 @@ def _board(records: Sequence[Record], published: Sequence[Published]) -> Board:
                 std=statistics.stdev(found) if len(found) > 1 else None,
                 seeds=len(found),
                 best=_printed(found) == highest[length],
-                published=paper.values.get(methods[label], {}).get(length) if paper else None,
+                published=published.get((methods[label], length)),
             )
             for length, found in of.items()
         }
@@ -115,8 +117,24 @@ def _board(records: Sequence[Record], published: Sequence[Published]) -> Board:
         definition=f"{map_in_words(first['metric_definition'])}; split {first['split_sha256'][:12]}",
         bits=bits,
         rows=dict(sorted(scores.items(), key=lambda item: _overall(item[1]), reverse=True)),
-        published_source=paper.source if paper else None,
+        published_source=source,
     )
+
+
+def _published(record: Record, papers: Sequence[PaperTable]) -> tuple[str | None, dict[tuple[str, int], float]]:
+    """The first paper with values for methods as such on such data: its source, and values by method and length."""
+    for table in papers:
+        if not table.may_be(record["dataset"], record["protocol"], record["metric_definition"].get("topk")):
+            continue
+        printed = {
+            (row.method, length): value
+            for row in table.rows
+            if not row.settings
+            for length, value in row.printed.get(record["dataset"], {}).items()
+        }
+        if printed:
+            return table.source, printed
+    return None, {}
 
 
 def _map(record: Record) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hashzoo.reports.grouping import Record, comparable, groups, row_labels
-from hashzoo.reports.wording import map_in_words, map_name
+from hashzoo.reports.wording import machine, map_in_words, map_name
 from hashzoo.training.profile import Profile
 
 _WORD = re.compile("[a-z]{3}")
@@ -163,7 +163,7 @@ def _series_table(records: Sequence[Record]) -> Table:
         rows=tuple(rows),
         caption=(
             f"{map_in_words(first['metric_definition'])}.",
-            f"{_sizes(first)}, split {first['split_sha256'][:12]}, seed {first['seed']}, {_machine(first)}.",
+            f"{_sizes(first)}, split {first['split_sha256'][:12]}, seed {first['seed']}, {machine(first)}.",
         ),
     )
 
@@ -210,12 +210,6 @@ def _seconds(record: Record, key: str) -> str:
 def _sizes(record: Record) -> str:
     definition = record["metric_definition"]
     return f"{definition.get('queries'):,} queries against {definition.get('database'):,}"
-
-
-def _machine(record: Record) -> str:
-    environment = record["environment"]
-    threads = environment.get("threads")
-    return f"{environment.get('device')}, {threads} thread{'' if threads == 1 else 's'}, {record.get('precision')}"
 
 
 def _numeric(table: Table, column: int) -> bool:

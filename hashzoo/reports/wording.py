@@ -44,6 +44,13 @@ def map_in_words(definition: Mapping[str, Any]) -> str:
     return f"{map_name(definition)} by Hamming distance ({'; '.join(parts)})"
 
 
+def machine(record: Mapping[str, Any]) -> str:
+    """What a record was made on: processor or GPU, threads, precision."""
+    environment = record["environment"]
+    threads = environment.get("threads")
+    return f"{environment.get('device')}, {threads} thread{'' if threads == 1 else 's'}, {record.get('precision')}"
+
+
 def labels_held(multi_label: bool | None) -> str:
     """How many labels an image of a dataset has; None is one or several, as the files say."""
     return "one or several" if multi_label is None else "several" if multi_label else "one"

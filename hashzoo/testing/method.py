@@ -16,6 +16,7 @@ from hashzoo.datasets.base import Augmentation, Split
 from hashzoo.losses.base import Batch
 from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Supervision, Task
 from hashzoo.methods.encoder import Encoder, fit_encoder, load_encoder
+from hashzoo.settings import configure
 from hashzoo.testing.common import (
     check_registered,
     checked_config,
@@ -57,6 +58,8 @@ def check_method(
         if issubclass(cls, DeepMethod):
             config = replace(config, weights=None, epochs=2, batch_size=16)
         config = replace(config, **(settings or {}))
+    with examination.rule("presets"):
+        _check_presets(examination, cls)
 
     split = toy_split(image_size=image_size)
     # the author's own random numbers go on undisturbed
@@ -92,6 +95,19 @@ def _check_metadata(examination: Examination, cls: type[Method]) -> None:
         listed and all(isinstance(text, str) and text.strip() for text in cls.deviations),
         f"deviations is {cls.deviations!r}, expected a tuple of texts",
     )
+
+
+def _check_presets(examination: Examination, cls: type[Method]) -> None:
+    for name, preset in cls.presets.items():
+        examination.need(bool(preset.summary.strip()), f"preset {name!r} has no summary")
+        configure(cls.Config, preset.settings, cls.name)
+    for table in cls.tables:
+        labels = [row.label for row in table.rows]
+        examination.need(len(set(labels)) == len(labels), f"two rows of table {table.name!r} have one label")
+        for row in table.rows:
+            if row.method == cls.name:
+                base = cls.presets[table.preset].settings if table.preset in cls.presets else {}
+                configure(cls.Config, {**base, **row.settings}, cls.name)
 
 
 def _check_objective(examination: Examination, cls: type[DeepMethod], bits: int, config: Any, split: Split) -> None:

@@ -11,6 +11,7 @@ RULES = {
     "registered": "the class is filed in its registry under its own name, and has a docstring",
     "metadata": "paper, year, supervision, deviations and the origin of the defaults are stated",
     "config": "`Config` is a frozen dataclass whose defaults can be typed on the command line and written as JSON",
+    "presets": "presets, and the rows of its paper's tables, are made of settings",
     "construct": "an instance can be made with defaults",
     "code-shape": "relaxed codes are (n, bits) and packed codes (n, words) uint64",
     "finite": "finite input gives finite output",

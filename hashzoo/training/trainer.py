@@ -28,6 +28,7 @@ from hashzoo.losses.base import Batch
 from hashzoo.methods.base import DeepMethod, require_contrast
 from hashzoo.methods.encoder import NetworkEncoder
 from hashzoo.training.augment import augment
+from hashzoo.training.averaging import running_average
 from hashzoo.training.checkpoint import Checkpoint, Position
 from hashzoo.training.profile import Profile
 from hashzoo.training.samplers import class_aware, label_balanced, shuffled
@@ -147,6 +148,9 @@ class _Training:
         self.modules = {"network": self.network, "extra": method.extra}
         parameters = [p for module in self.modules.values() for p in module.parameters() if p.requires_grad]
         self.optimizer = method.optimizer(parameters)
+        self.average = running_average(self.network, method.config.average) if method.config.average else None
+        if self.average is not None:
+            self.modules["average"] = self.average
         for group in self.optimizer.param_groups:
             group["highest_lr"] = group["lr"]
         self.steps = len(self._order(0))
@@ -170,7 +174,8 @@ class _Training:
                     self.checkpoint.save(at, self.modules, self.optimizer)
                 if stop and not last:
                     raise KeyboardInterrupt
-        return NetworkEncoder(self.method, self.preprocess, self.network), at.seconds
+        network = self.network if self.average is None else self.average.module
+        return NetworkEncoder(self.method, self.preprocess, network), at.seconds
 
     def pace(self, seconds: float) -> Pace:
         order = self._order(0)
@@ -259,6 +264,8 @@ class _Training:
             torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         with stage("step"):
             self.optimizer.step()
+            if self.average is not None:
+                self.average.update_parameters(self.network)
         return terms
 
     def _order(self, epoch: int) -> Tensor:

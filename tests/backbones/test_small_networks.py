@@ -7,6 +7,7 @@ from torch.nn.functional import avg_pool2d, linear, max_pool2d, relu
 
 from hashzoo.backbones.base import BACKBONES
 from hashzoo.backbones.dsh_cnn import DshCnn
+from hashzoo.backbones.resnet9 import ResNet9
 from hashzoo.backbones.resnet_cifar import ResNetCifar
 from hashzoo.errors import InvalidSetting
 
@@ -62,14 +63,14 @@ def test_dsh_cnn_starts_from_xavier_and_0():
 
 
 @pytest.mark.parametrize("side", [8, 9, 15, 16, 17, 28, 31, 33, 64, 65])
-@pytest.mark.parametrize("name", ["dsh_cnn", "resnet_cifar"])
+@pytest.mark.parametrize("name", ["dsh_cnn", "resnet9", "resnet_cifar"])
 def test_other_image_sizes(name, side):
     backbone = BACKBONES.get(name)(image_size=side)
     with torch.no_grad():
         assert backbone(torch.zeros(2, 3, side, side)).shape == (2, backbone.out_features)
 
 
-@pytest.mark.parametrize("name", ["dsh_cnn", "resnet_cifar"])
+@pytest.mark.parametrize("name", ["dsh_cnn", "resnet9", "resnet_cifar"])
 def test_a_block_in_front_may_widen_the_input(name):
     backbone = BACKBONES.get(name)(in_channels=32)
     images = torch.randn(2, 32, 32, 32)
@@ -102,7 +103,36 @@ def test_resnet_cifar_halves_the_map_twice():
     assert ResNetCifar().maps(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 8, 8)
 
 
-@pytest.mark.parametrize("name", ["dsh_cnn", "resnet_cifar", "resnet_cifar32"])
+def test_resnet9_is_the_network_of_its_card():
+    torch.manual_seed(0)
+    backbone = ResNet9().eval()
+    images = torch.randn(2, 3, 16, 16)
+
+    def convolved(block, x, pooled=False):
+        x = block[0](x)
+        return relu(block[-2](max_pool2d(x, 2) if pooled else x))
+
+    first, second, early, third, fourth, late = backbone.layers
+    x = convolved(second, convolved(first, images), pooled=True)
+    x = x + convolved(early.body[1], convolved(early.body[0], x))
+    x = convolved(fourth, convolved(third, x, pooled=True), pooled=True)
+    x = x + convolved(late.body[1], convolved(late.body[0], x))
+    assert x.shape == (2, 128, 2, 2)
+    assert torch.allclose(backbone(images), x.flatten(2).max(2).values, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "count"),
+    [("resnet9", 16, 0.41), ("resnet9_24", 24, 0.93), ("resnet9_32", 32, 1.64), ("resnet9_64", 64, 6.57)],
+)
+def test_resnet9_has_eight_convolutions_and_a_width(name, width, count):
+    backbone = BACKBONES.get(name)()
+    widths = [m.out_channels for m in backbone.modules() if isinstance(m, nn.Conv2d)]
+    assert widths == [width * factor for factor in (1, 2, 2, 2, 4, 8, 8, 8)]
+    assert parameters(backbone) == pytest.approx(count * 1e6, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["dsh_cnn", "resnet9", "resnet_cifar", "resnet_cifar32"])
 def test_weights_that_do_not_exist_are_refused(name):
     with pytest.raises(
         InvalidSetting, match=rf"weights: expected none \({name} has no published weights\), got 'best'"

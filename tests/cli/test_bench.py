@@ -33,6 +33,40 @@ def test_a_grid_becomes_a_leaderboard(here, capsys):
     assert {(s["epochs"], s["batch_size"]) for s in settings} == {(1, 9)}
 
 
+def test_a_preset_is_for_all_that_have_it(here, capsys):
+    words = ["bench", "--methods", "dsh,lsh", "--datasets", "folder", "--bits", "12", "--preset", "fast"]
+    assert main([*words, "--set", "epochs=1", "--set", "batch_size=9"]) == 0
+    assert "lsh has no preset fast: it runs with its defaults" in capsys.readouterr().err
+    records = [json.loads(file.read_text()) for file in here.rglob("result.json")]
+    presets = {record["method"]: record["preset"] for record in records}
+    assert presets == {"dsh": "fast", "lsh": None}
+    (dsh,) = (record["config"] for record in records if record["method"] == "dsh")
+    assert (dsh["epochs"], dsh["batch_size"], dsh["lr"]) == (1, 9, 0.002)
+
+
+def test_a_budget_is_for_networks_and_not_spent_twice(here, capsys):
+    words = ["bench", "--methods", "dsh,lsh", "--datasets", "folder", "--bits", "12", "--budget", "1s"]
+    assert main([*words, "--set", "batch_size=9"]) == 0
+    capsys.readouterr()
+    (file,) = here.glob("runs/folder/folder/dsh/*/result.json")
+    assert json.loads(file.read_text())["budget"]["seconds"] == 1.0
+    written = file.stat().st_mtime_ns
+    assert main([*words, "--set", "batch_size=9"]) == 0
+    assert "epochs fit into" not in capsys.readouterr().err
+    assert [f.stat().st_mtime_ns for f in here.glob("runs/folder/folder/dsh/*/result.json")] == [written]
+
+
+def test_the_difference_to_a_paper_is_shown_where_it_fits(here, capsys, monkeypatch):
+    from hashzoo import METHODS, PaperRow, PaperTable
+
+    rows = (PaperRow("LSH", "lsh", printed={"folder": {12: 0.25}}),)
+    paper = PaperTable("map", "mAP", "A. Author 2020", rows, bits=(12,), protocols={"folder": ("folder",)})
+    monkeypatch.setattr(METHODS.get("lsh"), "tables", (paper,))
+    assert main([*LSH, "--format", "json"]) == 0
+    (board,) = json.loads(capsys.readouterr().out)
+    assert (board["rows"]["lsh"]["12"]["published"], board["published_source"]) == (0.25, "A. Author 2020")
+
+
 def test_started_again_it_runs_what_is_missing(here, capsys):
     assert main(LSH) == 0
     (first,) = here.rglob("result.json")
@@ -59,6 +93,11 @@ def test_a_cell_that_fails_leaves_the_others_and_is_listed(here, capsys, monkeyp
         (["--datasets", "folder@half"], "no protocol of 'folder' named 'half'"),
         (["--set", "epocs=3", "--methods", "dsh"], "did you mean 'epochs'"),
         (["--set", "dhs.epochs=3", "--methods", "dsh"], "did you mean 'dsh'"),
+        (
+            ["--preset", "strnog", "--methods", "dsh,dpsh"],
+            "no preset of dsh, dpsh named 'strnog'; did you mean 'strong'",
+        ),
+        (["--preset", "fast"], "no preset of lsh named 'fast' (known: none)"),
         (["--methods", "lsh,lsh"], "--methods: expected different names"),
         (["--seeds", "0,0"], "--seeds: expected each seed once"),
         (["--seeds", "one"], "--seeds: expected a whole number"),

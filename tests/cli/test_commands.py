@@ -256,3 +256,18 @@ def test_eval_names_file_and_key(tmp_path, capsys):
     )
     assert main(["eval", str(tmp_path / "bad.npz")]) == 2
     assert f"{tmp_path / 'bad.npz'}: query_codes: 2 codes contain NaN" in capsys.readouterr().err
+
+
+def test_show_lists_presets_and_tables(capsys, monkeypatch):
+    from hashzoo import METHODS, PaperTable
+
+    table = PaperTable("map", "mAP of all methods", "A. Author 2020", rows=(), bits=(12,))
+    monkeypatch.setattr(METHODS.get("dsh"), "tables", (table,))
+    assert main(["show", "dsh"]) == 0
+    page = capsys.readouterr().out
+    for name, preset in METHODS.get("dsh").presets.items():
+        assert f"  {name}: {preset.summary}" in page
+        assert all(f"{key}={value}" in page for key, value in preset.settings.items())
+    assert "tables of its paper (hashzoo reproduce dsh --table NAME)\n  map  mAP of all methods\n" in page
+    assert main(["show", "lsh"]) == 0
+    assert "presets" not in capsys.readouterr().out

@@ -48,6 +48,11 @@ def fails(capsys, *words):
         ),
         (["run", "dsh", "--dataset", "folder", "--bits", "12", "--set", "lr"], "expected NAME=VALUE"),
         (["run", "dsh", "--dataset", "folder", "--bits", "12", "--epochs", "0"], "epochs: expected at least 1"),
+        (
+            ["run", "dsh", "--dataset", "folder", "--bits", "12", "--preset", "fats"],
+            "did you mean 'fast' (known: fast, ",
+        ),
+        ([*LSH, "--preset", "fast"], "no preset of 'lsh' named 'fast' (known: none)"),
         (["run", "dsh", "--dataset", "folder", "--bits", "12", "--set", "margn=2"], "did you mean 'margin'"),
         (["run", "dsh", "--dataset", "folder", "--bits", "12", "--epochs", "2", "--set", "epochs=3"], "got both"),
         ([*LSH, "--epochs", "3"], "lsh trains no network: it has no epochs"),

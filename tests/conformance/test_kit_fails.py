@@ -25,7 +25,10 @@ from hashzoo import (
     Evaluation,
     Evaluator,
     Loss,
+    PaperRow,
+    PaperTable,
     Pool,
+    Preset,
     Protocol,
     ShallowMethod,
 )
@@ -125,6 +128,24 @@ def test_a_method_without_a_docstring():
 )
 def test_a_method_with_incomplete_metadata(changes, shown):
     breaks("metadata", check_method, method(GoodDeep, **changes), shown)
+
+
+def table_of(*rows):
+    return {"tables": (PaperTable("map", "mAP", "A. Author 2020", rows, bits=(12,)),)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"presets": {"quick": Preset("a minute", {"epocs": "1"})}}, "did you mean 'epochs'"),
+        ({"presets": {"quick": Preset("a minute", {"epochs": "few"})}}, "epochs: expected a whole number"),
+        ({"presets": {"quick": Preset(" ", {})}}, "preset 'quick' has no summary"),
+        (table_of(PaperRow("a", "tried", {"marign": "2"})), "no setting of 'tried' named 'marign'"),
+        (table_of(PaperRow("a", "dsh"), PaperRow("a", "lsh")), "two rows of table 'map' have one label"),
+    ],
+)
+def test_a_method_with_wrong_presets_or_tables(changes, shown):
+    breaks("presets", check_method, method(GoodDeep, **changes), shown)
 
 
 def test_settings_that_lack_the_decorator():

@@ -12,6 +12,7 @@ from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import runner, store
 from hashzoo.experiments.runner import RunOptions, config_hash, identity, plan, run_cell, run_cells, series_hash
 from hashzoo.methods.base import METHODS
+from hashzoo.methods.dsh import DSH
 from hashzoo.methods.encoder import load_encoder
 from hashzoo.methods.lsh import LSH
 from hashzoo.training.checkpoint import Checkpoint
@@ -255,6 +256,25 @@ def test_several_labels_need_a_method_that_takes_them(tmp_path, multi_label_data
 def test_planning_refuses(reporter, arguments, error, message):
     with pytest.raises(error, match=message):
         plan(*arguments, reporter=reporter)
+
+
+def test_a_preset_is_its_settings_and_others_go_on_top(tmp_path, data, reporter):
+    (chosen,) = cells_of(reporter, "dsh", settings={"epochs": "1"}, preset="fast")
+    words = {**DSH.presets["fast"].settings, "epochs": "1"}
+    (typed,) = cells_of(reporter, "dsh", settings=words)
+    assert chosen.config == typed.config
+    assert chosen.config.epochs == 1
+    assert chosen.config.batch_size == int(DSH.presets["fast"].settings["batch_size"])
+    assert config_hash(chosen, data) == config_hash(typed, data)
+    record = run_cell(chosen, data, RunOptions(tmp_path), reporter)
+    assert (record["preset"], record["config"]) == ("fast", identity(typed, data)["config"])
+
+
+def test_a_preset_that_is_not_there(reporter):
+    with pytest.raises(UnknownName, match=r"no preset of 'dsh' named 'strng'; did you mean 'strong'"):
+        cells_of(reporter, "dsh", preset="strng")
+    with pytest.raises(UnknownName, match=r"no preset of 'lsh' named 'strong' \(known: none\)"):
+        cells_of(reporter, "lsh", preset="strong")
 
 
 def test_a_gpu_that_is_not_there(reporter, monkeypatch):

@@ -5,7 +5,8 @@ import statistics
 
 import pytest
 
-from hashzoo.reports.leaderboard import FORMATS, Published, boards, markdown
+from hashzoo import METHODS, PaperRow, PaperTable
+from hashzoo.reports.leaderboard import FORMATS, boards, markdown, printed_by
 
 
 def record(method="dsh", bits=12, seed=0, score=0.5, **changed):
@@ -29,7 +30,17 @@ def record(method="dsh", bits=12, seed=0, score=0.5, **changed):
     return {"series": f"{method}-{seed}-{whole['config']}", **whole}
 
 
-PAPER = Published("A. Author, A Venue 2020, table 2", "cifar10", {"dsh": {12: 0.48}})
+PAPER = PaperTable(
+    name="map",
+    title="mAP",
+    source="A. Author, A Venue 2020, table 2",
+    rows=(
+        PaperRow("DSH", "dsh", printed={"cifar10": {12: 0.48}}),
+        PaperRow("LSH, fewer", "lsh", {"features": "pixels"}, printed={"cifar10": {12: 0.1}}),
+    ),
+    bits=(12,),
+    protocols={"cifar10": ("full", "dsh")},
+)
 
 
 def test_seeds_become_mean_and_spread():
@@ -94,10 +105,31 @@ def test_a_published_value_is_named_with_its_source_and_never_mixed_in():
     assert board.rows["lsh"][12].published is None
 
 
-def test_a_paper_on_other_data_says_nothing():
-    (board,) = boards([record(dataset="digits")], [PAPER])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"dataset": "digits"},
+        {"protocol": "59k"},
+        {"metric_definition": {"topk": 5000, "ties": "expected", "denominator": "relevant", "empty": "zero"}},
+    ],
+)
+def test_a_paper_on_other_data_or_of_another_protocol_or_cut_off_says_nothing(changed):
+    (board,) = boards([record(**changed)], [PAPER])
     assert board.rows["dsh"][12].published is None
     assert "difference" not in markdown([board])
+
+
+def test_a_paper_without_figures_leaves_it_to_the_next():
+    empty = PaperTable("map", "mAP", "another", rows=(), bits=(12,), protocols=PAPER.protocols)
+    (board,) = boards([record()], [empty, PAPER])
+    assert (board.rows["dsh"][12].published, board.published_source) == (0.48, PAPER.source)
+
+
+def test_methods_bring_the_tables_of_their_papers(monkeypatch):
+    dsh, lsh = METHODS.get("dsh"), METHODS.get("lsh")
+    seconds = PaperTable("time", "time", "the same", rows=(), bits=(12,), measure="time")
+    monkeypatch.setattr(dsh, "tables", (PAPER, seconds))
+    assert printed_by([lsh, dsh]) == [PAPER]
 
 
 def test_latex_escapes_and_emphasises():

@@ -98,6 +98,7 @@ CASES = {
     "adamw": (InterruptedDSH, {}),
     "sgd": (InterruptedDSH, {"optimizer": "sgd", "schedule": "step"}),
     "batch norm": (InterruptedDSH, {"backbone": "resnet_cifar", "schedule": "cosine", "sampler": "shuffled"}),
+    "average": (InterruptedDSH, {"backbone": "resnet_cifar", "average": 0.9}),
     "memory": (InterruptedDPSH, {"memory": True, "sampler": "shuffled"}),
     "epoch hook": (Counting, {}),
     "codes of a first stage": (interrupted(CNNH), {}),

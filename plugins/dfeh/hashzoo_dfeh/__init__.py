@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -13,6 +13,7 @@ from hashzoo.losses.balance import Balance
 from hashzoo.losses.contrastive import Contrastive
 from hashzoo.losses.quantization import Quantization
 from hashzoo_dfeh.enhancement import Enhancement
+from hashzoo_dfeh.tables import TABLES
 
 __all__ = ["DFEH", "Enhancement"]
 
@@ -47,6 +48,9 @@ class DFEH(DeepMethod):
         "few epochs, Xavier weights in the trunk, what the dataset declares",
         "splits: the paper's are not fully specified; results name the protocol they were measured on",
     )
+    # the block on the last map, where it costs a fraction of what it does in front of a residual network
+    presets: ClassVar = {**DeepMethod.presets, "strong": DeepMethod.presets["strong"].with_settings(fe_position="post")}
+    tables = TABLES
 
     @dataclass(frozen=True)
     class Config(DeepMethod.Config):

@@ -1,0 +1,211 @@
+"""The tables of a paper beside ours."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hashzoo.experiments.grid import Job, Outcome
+from hashzoo.experiments.reproduction import (
+    PlannedRow,
+    PlannedTable,
+    map_among_queries,
+    records_of,
+    set_otherwise,
+    stored_codes,
+)
+from hashzoo.experiments.store import Record
+from hashzoo.reports.grouping import groups
+from hashzoo.reports.table import Table
+from hashzoo.reports.wording import machine, map_in_words, map_name
+
+_AMONG = "queries among themselves"
+_AMONG_OTHERS = "the same, each query left out"
+_GONE = "no codes stored"
+
+Results = Mapping[Job, Outcome]
+
+
+def side_by_side(planned: PlannedTable, results: Results, out: Path) -> Table:
+    """A table of a paper with our runs below each of its rows.
+
+    Args:
+        results: what became of every job of the table.
+        out: the run folder, where the codes are.
+    """
+    records = [record for row in planned.rows for bits in planned.bits for _, record in records_of(row, results, bits)]
+    lines = [line for row in planned.rows for line in _lines(planned, row, results, out)]
+    return Table(
+        title=_title(planned, records),
+        header=("row", "", *(f"{bits} bits" for bits in planned.bits)),
+        rows=tuple(lines),
+        caption=tuple(_caption(planned, results, records)),
+    )
+
+
+def _title(planned: PlannedTable, records: Sequence[Record]) -> str:
+    data = f"{records[0]['title']} @{records[0]['protocol']}" if records else planned.source.title
+    if planned.table.measure == "time" or not records:
+        return f"{planned.table.title}, {data}"
+    return f"{planned.table.title}, {data}: {map_name(records[0]['metric_definition'])} (expected)"
+
+
+def _lines(planned: PlannedTable, row: PlannedRow, results: Results, out: Path) -> list[tuple[str, ...]]:
+    printed = row.row.printed.get(planned.source.name, {})
+    lines: list[tuple[str, ...]] = []
+    if printed:
+        shown = f"{{:.{3 if planned.table.measure == 'time' else 4}f}}"
+        cells = [shown.format(printed[bits]) if bits in printed else "" for bits in planned.bits]
+        lines.append(("as printed", *cells))
+    if not row.jobs:
+        lines.append((f"here: no method {row.row.method} is installed", *("" for _ in planned.bits)))
+    elif planned.table.measure == "time":
+        lines += _times(planned, row, results)
+    else:
+        lines += _maps(planned, row, results, out, printed)
+    return [(row.row.label if number == 0 else "", *line) for number, line in enumerate(lines)]
+
+
+def _maps(
+    planned: PlannedTable, row: PlannedRow, results: Results, out: Path, printed: Mapping[int, float]
+) -> list[tuple[str, ...]]:
+    found = {bits: [record for _, record in records_of(row, results, bits)] for bits in planned.bits}
+    first = next((record for records in found.values() for record in records), None)
+    if first is None:
+        return [("here", *("failed" for _ in planned.bits))]
+    compared = printed if _comparable(planned, first) else {}
+    cells = [
+        _score([record["metrics"]["map_expected"] for record in records], compared.get(bits))
+        for bits, records in found.items()
+    ]
+    lines = [(f"here @{first['protocol']}", *cells)]
+    if planned.table.among_queries:
+        among = [_among(records, out, planned.table.topk) for records in found.values()]
+        if any(any(cell) for cell in among):
+            lines += [(name, *(cell[part] for cell in among)) for part, name in enumerate((_AMONG, _AMONG_OTHERS))]
+    return lines
+
+
+def _among(records: Sequence[Record], out: Path, topk: int | None) -> tuple[str, str]:
+    """Of one code length: with each query among its answers, and without; empty if the protocol does so already."""
+    if not records:
+        return "failed", "failed"
+    codes = [stored_codes(record, out) for record in records]
+    there = [found for found in codes if found is not None]
+    if len(there) < len(codes):
+        return _GONE, _GONE
+    if all(np.array_equal(found.query_codes, found.database_codes) for found in there):
+        return "", ""
+    with_itself, others = (
+        _score([map_among_queries(found, others_only=alone, topk=topk) for found in there]) for alone in (False, True)
+    )
+    return with_itself, others
+
+
+def _times(planned: PlannedTable, row: PlannedRow, results: Results) -> list[tuple[str, ...]]:
+    measures: list[tuple[str, Callable[[Record], float], int]] = [
+        ("training, s", lambda r: r["timings"]["train_s"], 1),
+        ("encoding queries and database, s", lambda r: r["timings"]["encode_s"], 2),
+        ("evaluation, s", lambda r: r["timings"]["evaluate_s"], 3),
+        ("training, images/s", _trained_per_second, 0),
+        ("encoding, images/s", _encoded_per_second, 0),
+    ]
+    found = [[record for _, record in records_of(row, results, bits)] for bits in planned.bits]
+    return [
+        (name, *(_mean([measure(record) for record in records], digits) for records in found))
+        for name, measure, digits in measures
+    ]
+
+
+def _trained_per_second(record: Record) -> float:
+    """Images of all epochs by the seconds of training."""
+    return float(record["training"]["images"] * record["config"].get("epochs", 1) / record["timings"]["train_s"])
+
+
+def _encoded_per_second(record: Record) -> float:
+    definition = record["metric_definition"]
+    return float((definition["queries"] + definition["database"]) / record["timings"]["encode_s"])
+
+
+def _score(values: Sequence[float], printed: float | None = None) -> str:
+    if not values:
+        return "failed"
+    spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    delta = "" if printed is None else f" ({statistics.fmean(values) - printed:+.4f})"
+    return f"{statistics.fmean(values):.4f}{spread}{delta}"
+
+
+def _mean(values: Sequence[float], digits: int) -> str:
+    return f"{statistics.fmean(values):,.{digits}f}" if values else "failed"
+
+
+def _comparable(planned: PlannedTable, record: Record) -> bool:
+    return planned.table.may_be(record["dataset"], record["protocol"], record["metric_definition"].get("topk"))
+
+
+def _caption(planned: PlannedTable, results: Results, records: Sequence[Record]) -> list[str]:
+    table = planned.table
+    lines = [f"Printed values: {table.source}."] if any(row.row.printed for row in planned.rows) else []
+    lines += [f"{note[0].upper()}{note[1:]}." for note in table.notes]
+    if not records:
+        return lines
+    if table.measure == "map":
+        lines += _definition(planned, records)
+    lines += [_settings(planned, results), _made(records)]
+    return lines
+
+
+def _definition(planned: PlannedTable, records: Sequence[Record]) -> list[str]:
+    first = records[0]
+    lines = [f"{map_in_words(first['metric_definition'])}."]
+    if not any(planned.source.name in row.row.printed for row in planned.rows):
+        lines.append(f"Nothing is printed for {planned.source.name}.")
+    elif _comparable(planned, first):
+        lines.append(f"In brackets the difference of @{first['protocol']} to the printed value.")
+    else:
+        lines.append(f"No difference is given: the paper did not measure like @{first['protocol']}.")
+    if planned.table.among_queries:
+        lines.append(
+            f'"{_AMONG.capitalize()}": the same stored codes, the queries ranked against themselves; no difference is '
+            "taken of these rows."
+        )
+    return lines
+
+
+def _settings(planned: PlannedTable, results: Results) -> str:
+    """Which cells are not as the table has them."""
+    changes: dict[str, list[str]] = {}
+    for row in planned.rows:
+        for bits in planned.bits:
+            for job, record in records_of(row, results, bits)[:1]:
+                for name, (meant, ran) in set_otherwise(job, row.row, planned.preset, record).items():
+                    rows = changes.setdefault(f"{name}={_word(ran)} in place of {_word(meant)}", [])
+                    rows += [] if row.row.label in rows else [row.row.label]
+    preset = f"Preset {planned.preset}"
+    if planned.preset != planned.table.preset:
+        preset += f", where the table has {planned.table.preset}"
+    if not changes:
+        return f"{preset}; every cell runs as preset and row say."
+    every = [row.row.label for row in planned.rows]
+    listed = [f"{what} ({'all rows' if rows == every else ', '.join(rows)})" for what, rows in changes.items()]
+    return f"{preset}; set otherwise: {'; '.join(listed)}."
+
+
+def _made(records: Sequence[Record]) -> str:
+    """Split, seeds, dates and machines."""
+    seeds = sorted({record["seed"] for record in records})
+    dates = sorted({str(record.get("created"))[:10] for record in records})
+    machines = [machine(part[0]) for part in groups(records, machine)]
+    splits = [part[0]["split_sha256"][:12] for part in groups(records, lambda record: record["split_sha256"])]
+    return (
+        f"Split {', '.join(splits)}; seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}; "
+        f"run on {dates[0]}{f' to {dates[-1]}' if len(dates) > 1 else ''} on {'; '.join(machines)}."
+    )
+
+
+def _word(value: Any) -> str:
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
