@@ -9,7 +9,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 
-from hashzoo.reports.grouping import Record, comparable, groups, row_labels, settings
+from hashzoo.reports.grouping import Record, comparable, groups, labelled_rows
 from hashzoo.reports.wording import map_in_words, map_name
 
 
@@ -22,6 +22,13 @@ class Score:
     seeds: int
     best: bool  # of its code length, by the mean as printed
     published: float | None  # the value of a paper
+
+    def text(self, plus_minus: str = "±") -> str:
+        return f"{self.mean:.4f}" if self.std is None else f"{self.mean:.4f} {plus_minus} {self.std:.4f}"
+
+    def delta(self) -> str:
+        """The difference to the paper's value in brackets, if there is one."""
+        return "" if self.published is None else f" ({self.mean - self.published:+.4f})"
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,17 @@ class Published:
 def boards(records: Sequence[Record], published: Sequence[Published] = ()) -> list[Board]:
     """A board for each set of comparable records."""
     return [_board(part, published) for part in groups(records, comparable)]
+
+
+def caption(board: Board) -> str:
+    """What the numbers are, over how many seeds, and whose the ones in brackets."""
+    scores = [score for row in board.rows.values() for score in row.values()]
+    most = max(score.seeds for score in scores)
+    spread = f" Mean and standard deviation over up to {most} seeds." if most > 1 else " One seed."
+    source = ""
+    if any(score.published is not None for score in scores):
+        source = f" In brackets the difference to the value in {board.published_source}."
+    return f"{board.definition}.{spread}{source}"
 
 
 def markdown(found: Sequence[Board]) -> str:
@@ -87,14 +105,13 @@ FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
 
 def _board(records: Sequence[Record], published: Sequence[Published]) -> Board:
     first = records[0]
-    rows = groups(records, lambda r: (r["method"], json.dumps(settings(r), sort_keys=True)))
-    labels = row_labels([part[0] for part in rows], rivals=lambda r: r["method"])
+    rows = labelled_rows(records)
     bits = tuple(sorted({r["bits"] for r in records}))
     maps = {
         label: {length: found for length in bits if (found := [_map(r) for r in part if r["bits"] == length])}
-        for label, part in zip(labels, rows, strict=True)
+        for label, part in rows.items()
     }
-    methods = {label: part[0]["method"] for label, part in zip(labels, rows, strict=True)}
+    methods = {label: part[0]["method"] for label, part in rows.items()}
     paper = next((p for p in published if p.dataset == first["dataset"]), None)
     highest = {length: max(_printed(of[length]) for of in maps.values() if length in of) for length in bits}
     scores = {
@@ -140,12 +157,12 @@ def _markdown(board: Board) -> str:
     for label, scores in board.rows.items():
         cells = [_cell(scores.get(length), "±", lambda text: f"**{text}**") for length in board.bits]
         lines.append(f"| {label} | {' | '.join(cells)} |")
-    return "\n".join([*lines, f"\n{_caption(board)}\n"])
+    return "\n".join([*lines, f"\n{caption(board)}\n"])
 
 
 def _latex(board: Board) -> str:
     columns = " & ".join(("method", *(f"{length} bits" for length in board.bits)))
-    lines = [f"% {board.title}. {_caption(board)}", f"\\begin{{tabular}}{{l{'r' * len(board.bits)}}}", "\\toprule"]
+    lines = [f"% {board.title}. {caption(board)}", f"\\begin{{tabular}}{{l{'r' * len(board.bits)}}}", "\\toprule"]
     lines += [f"{columns} \\\\", "\\midrule"]
     for label, scores in board.rows.items():
         cells = [_cell(scores.get(length), "$\\pm$", lambda text: f"\\textbf{{{text}}}") for length in board.bits]
@@ -156,16 +173,5 @@ def _latex(board: Board) -> str:
 def _cell(score: Score | None, plus_minus: str, bold: Callable[[str], str]) -> str:
     if score is None:
         return ""
-    text = f"{score.mean:.4f}" if score.std is None else f"{score.mean:.4f} {plus_minus} {score.std:.4f}"
-    delta = "" if score.published is None else f" ({score.mean - score.published:+.4f})"
-    return (bold(text) if score.best else text) + delta
-
-
-def _caption(board: Board) -> str:
-    scores = [score for row in board.rows.values() for score in row.values()]
-    most = max(score.seeds for score in scores)
-    spread = f" Mean and standard deviation over up to {most} seeds." if most > 1 else " One seed."
-    source = ""
-    if any(score.published is not None for score in scores):
-        source = f" In brackets the difference to the value in {board.published_source}."
-    return f"{board.definition}.{spread}{source}"
+    text = score.text(plus_minus)
+    return (bold(text) if score.best else text) + score.delta()
