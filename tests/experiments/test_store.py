@@ -208,5 +208,5 @@ def test_a_log_has_a_line_for_each_epoch(tmp_path):
 @pytest.mark.parametrize("text", ["{", "[]", '{"epoch": 1}', '{"epoch": "1", "losses": {}}'])
 def test_a_damaged_log_is_named(tmp_path, text):
     (tmp_path / "log.jsonl").write_text(text)
-    with pytest.raises(InvalidInput, match="log.jsonl is not a log of training"):
+    with pytest.raises(InvalidInput, match=r"log\.jsonl is not a log of training"):
         store.read_log(store.Run(tmp_path, {}))
