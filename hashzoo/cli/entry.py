@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hashzoo import __version__
-from hashzoo.cli import bench, data, new, plot, results, run, show
+from hashzoo.cli import bench, data, new, plot, report, results, run, show
 from hashzoo.cli import eval as eval_command
 from hashzoo.cli import list as list_command
 from hashzoo.errors import HashzooError
@@ -74,6 +74,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"hashzoo {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for command in (run, bench, list_command, show, eval_command, results, plot, data, new):
+    for command in (run, bench, list_command, show, eval_command, results, report, plot, data, new):
         command.add_to(commands)
     return parser

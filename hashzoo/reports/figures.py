@@ -10,10 +10,12 @@ import numpy as np
 from hashzoo.reports.leaderboard import Board, caption
 from hashzoo.reports.shown import FromCodes, Shown, ShownRows, every, lengths
 
+_SQUARE = 256  # bits; the correlations of longer codes would be more pixels than a page has
+
 
 @dataclass(frozen=True)
 class Line:
-    """Points in order; `nan` in `y` leaves a gap."""
+    """Points in order."""
 
     label: str
     x: Sequence[float]
@@ -130,13 +132,16 @@ def bits(rows: ShownRows) -> Figure:
     """Share of +1 of each bit, a panel for each code length; then the correlation of bits, a square for each run."""
     activity = tuple(_activity(rows, length) for length in lengths(rows))
     squares = tuple(
-        Heat(f"{label}, {length} bits", found.bits.correlation) if (found := _codes(row, length)) else None
+        Heat(f"{label}, {length} bits", found.bits.correlation)
+        if length <= _SQUARE and (found := _codes(row, length))
+        else None
         for label, row in rows.items()
         for length in lengths(rows)
     )
     what = (
         "Over the database codes. Share of +1 of each bit, the bits of a run in order of it: 0.5 is balanced, 0 and 1 "
-        "are dead. Squares: correlation of each two bits, in the order of the code; a bit that never changes has none."
+        "are dead. Squares: correlation of each two bits, in the order of the code; a bit that never changes has none, "
+        f"nor have codes of more than {_SQUARE} bits."
     )
     return Figure(
         "bits", "Balance and correlation of bits", f"{what} {_origin(rows)}", activity + squares, len(activity)
