@@ -7,6 +7,7 @@ is enough.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -66,6 +67,15 @@ def native(session: nox.Session) -> None:
     """Build and run the native test program with warnings as errors, plain and under each sanitizer."""
     install(session)
     python(session, "-m", "pytest", "tests/csrc", "-m", "native", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Open the page of `hashzoo report` in a headless Chromium; skipped where none is installed."""
+    if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        session.skip("no Chromium on this machine; on Debian: apt-get install --no-install-recommends chromium")
+    install(session, "dev,browser")
+    python(session, "-m", "pytest", "tests/browser", "-m", "browser", *session.posargs)
 
 
 @nox.session

@@ -10,6 +10,7 @@ import numpy as np
 from hashzoo.reports.leaderboard import Board, caption
 from hashzoo.reports.shown import FromCodes, Shown, ShownRows, every, lengths
 
+_FEW = 6
 _SQUARE = 256  # bits; the correlations of longer codes would be more pixels than a page has
 
 
@@ -41,6 +42,12 @@ class Panel:
     def whole_x(self) -> bool:
         """Whether only whole numbers make sense on the x axis."""
         return all(float(x).is_integer() for line in self.lines for x in line.x)
+
+    @property
+    def few_x(self) -> list[float]:
+        """The values on the x axis if there are few whole ones, else none: they are its ticks then."""
+        values = sorted({float(x) for line in self.lines for x in line.x})
+        return values if self.whole_x and not self.log_x and len(values) <= _FEW else []
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,8 @@ def map_by_bits(board: Board) -> Figure:
     )
     title = board.title.rpartition(": ")[2]
     panel = Panel(title, "code length, bits", title, tuple(lines), (0, 1))
-    return Figure("map", f"{title} against code length", caption(board), (panel,), 1)
+    where = board.title.removesuffix(f": {title}")
+    return Figure("map", f"{title} against code length", f"{where}, {caption(board)}", (panel,), 1)
 
 
 def precision_recall(rows: ShownRows) -> Figure:

@@ -38,6 +38,7 @@ class Board:
     title: str
     definition: str
     bits: tuple[int, ...]
+    seeds: tuple[int, ...]
     rows: dict[str, dict[int, Score]]  # by label, then code length
     published_source: str | None
 
@@ -60,7 +61,8 @@ def caption(board: Board) -> str:
     """What the numbers are, over how many seeds, and whose the ones in brackets."""
     scores = [score for row in board.rows.values() for score in row.values()]
     most = max(score.seeds for score in scores)
-    spread = f" Mean and standard deviation over up to {most} seeds." if most > 1 else " One seed."
+    seeds = f"seed{'s' * (len(board.seeds) > 1)} {', '.join(map(str, board.seeds))}"
+    spread = f" Mean and standard deviation over up to {most} seeds ({seeds})." if most > 1 else f" One seed ({seeds})."
     source = ""
     if any(score.published is not None for score in scores):
         source = f" In brackets the difference to the value in {board.published_source}."
@@ -131,6 +133,7 @@ def _board(records: Sequence[Record], published: Sequence[Published]) -> Board:
         title=f"{first['title']} @{first['protocol']}: {map_name(first['metric_definition'])} (expected)",
         definition=f"{map_in_words(first['metric_definition'])}; split {first['split_sha256'][:12]}",
         bits=bits,
+        seeds=tuple(sorted({r["seed"] for r in records})),
         rows=dict(sorted(scores.items(), key=lambda item: _overall(item[1]), reverse=True)),
         published_source=paper.source if paper else None,
     )

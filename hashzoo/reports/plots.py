@@ -116,6 +116,8 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     axes.grid(alpha=0.3)
     if panel.log_x:
         axes.set_xscale("log")
+    elif panel.few_x:
+        axes.set_xticks(panel.few_x)
     elif panel.whole_x:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     if panel.y_range:

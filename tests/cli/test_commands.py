@@ -10,7 +10,7 @@ import pytest
 import hashzoo
 from hashzoo.cli import main
 
-COMMANDS = ("run", "list", "show", "eval", "results", "new")
+COMMANDS = ("run", "list", "show", "eval", "results", "report", "plot", "new")
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from hashzoo.errors import HashzooError, InvalidInput
 from hashzoo.experiments.store import Run
 from hashzoo.reports import figures
 from hashzoo.reports.figures import Figure
-from hashzoo.reports.grouping import comparable, groups
+from hashzoo.reports.grouping import comparable, groups, labelled_rows
 from hashzoo.reports.leaderboard import Board, boards, caption
 from hashzoo.reports.page.charts import figure_html
 from hashzoo.reports.page.explorer import ImageSource, explorer_data
@@ -184,7 +184,7 @@ def _pair_table(part: _Part) -> Element | None:
 
 def _bit_table(part: _Part) -> Element:
     rows: list[list[Content]] = [
-        [label, f"{bits}", *(f"{shown.record['metrics'].get(name, float('nan')):.4g}" for name in _BIT_METRICS)]
+        [label, f"{bits}", *(_number(shown.record["metrics"].get(name), form) for name, form in _BIT_METRICS.items())]
         for label, row in part.rows.items()
         for bits, shown in row.items()
     ]
@@ -193,35 +193,26 @@ def _bit_table(part: _Part) -> Element:
 
 
 def _run_table(part: _Part) -> Element:
-    rows: list[list[Content]] = []
-    for record in (run.record for run in part.runs):
-        metrics = record["metrics"]
-        scores = (metrics[name] for name in ("map_expected", "map_worst", "map_best", "precision_radius2"))
-        seconds = record["timings"].get("train_s")
-        rows.append(
-            [
-                record["method"],
-                f"{record['bits']}",
-                f"{record['seed']}",
-                *(f"{score:.4f}" for score in scores),
-                "" if seconds is None else f"{seconds:.1f}",
-                record["config_hash"],
-                str(record.get("created", "")),
-            ]
-        )
-    header = (
-        "method",
-        "bits",
-        "seed",
-        "mAP, expected",
-        "worst ties",
-        "best ties",
-        "precision, radius 2",
-        "training, s",
-        "config",
-        "made",
-    )
+    rows: list[list[Content]] = [
+        [
+            label,
+            f"{record['bits']}",
+            f"{record['seed']}",
+            *(f"{record['metrics'][name]:.4f}" for name in _MAP_METRICS),
+            _number(record["timings"].get("train_s"), ".1f"),
+            record["config_hash"],
+            str(record.get("created", ""))[:10],
+        ]
+        for label, records in labelled_rows([run.record for run in part.runs]).items()
+        for record in sorted(records, key=lambda record: (record["bits"], record["seed"]))
+    ]
+    scores = ("mAP, expected", "worst ties", "best ties", "precision, radius 2")
+    header = ("method", "bits", "seed", *scores, "training, s", "config", "made")
     return table(header, rows, f"Every record. {part.board.definition}.")
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
 
 
 def _count(runs: Sequence[Run]) -> str:
@@ -229,4 +220,11 @@ def _count(runs: Sequence[Run]) -> str:
 
 
 _PAIR_METRICS = ("similar_mean", "dissimilar_mean", "overlap")
-_BIT_METRICS = ("bit_activity_min", "bit_activity_max", "bit_correlation", "dead_bits", "distinct_codes")
+_BIT_METRICS = {
+    "bit_activity_min": ".4f",
+    "bit_activity_max": ".4f",
+    "bit_correlation": ".4f",
+    "dead_bits": ",.0f",
+    "distinct_codes": ",.0f",
+}
+_MAP_METRICS = ("map_expected", "map_worst", "map_best", "precision_radius2")

@@ -15,7 +15,7 @@ from hashzoo.reports.page.markup import element
 
 COLOURS = 8  # --colour-0 to --colour-7 in page.css; further lines are dashed
 _WIDTH, _HEIGHT = 320, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 312, 8, 190  # of the plot within the picture
+_LEFT, _RIGHT, _TOP, _BOTTOM = 54, 312, 8, 190  # of the plot within the picture
 _POSITIVE, _NEGATIVE = (214, 96, 20), (30, 120, 190)
 
 Scale = Callable[[float], float]
@@ -71,7 +71,7 @@ def _chart(panel: Panel) -> Element:
     low_y, high_y = panel.y_range or _range([0.0, *(y for line in panel.lines for y in line.y)])
     x_scale = _scale(low_x, high_x, _LEFT + 6, _RIGHT - 6, logarithmic=panel.log_x)
     y_scale = _scale(low_y, high_y, _BOTTOM, _TOP + 6)
-    x_ticks = _decades(low_x, high_x) if panel.log_x else ticks(low_x, high_x)
+    x_ticks = panel.few_x or (_decades(low_x, high_x) if panel.log_x else ticks(low_x, high_x))
     if panel.whole_x:
         x_ticks = [tick for tick in x_ticks if tick.is_integer()]
     return element(

@@ -33,8 +33,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[Content]], caption: str
     body = [
         element("tr", element("th", row[0], scope="row"), *(element("td", cell) for cell in row[1:])) for row in rows
     ]
-    made = element("table", element("caption", caption), element("thead", head), element("tbody", *body))
-    return element("div", made, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    made = element("table", element("thead", head), element("tbody", *body))
+    scroll = element("div", made, class_="scroll", tabindex=0, role="region", aria_label=caption)
+    return element("div", scroll, element("p", caption, class_="definition"), class_="numbers")
 
 
 def html(*parts: Element) -> str:
