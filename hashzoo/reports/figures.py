@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class Panel:
     x_label: str
     y_label: str
     lines: tuple[Line, ...]
+    x_range: tuple[float, float] | None = None  # None: from the least value to the greatest
     y_range: tuple[float, float] | None = None  # None: from 0, or from the least value below it, to the greatest
     log_x: bool = False
     filled: bool = False  # the area below each line, for distributions
@@ -93,7 +95,7 @@ def map_by_bits(board: Board) -> Figure:
         )
     )
     title = board.title.rpartition(": ")[2]
-    panel = Panel(title, "code length, bits", title, tuple(lines), (0, 1))
+    panel = Panel(title, "code length, bits", title, tuple(lines), y_range=(0, 1))
     where = board.title.removesuffix(f": {title}")
     return Figure("map", f"{title} against code length", f"{where}, {caption(board)}", (panel,), 1)
 
@@ -101,14 +103,14 @@ def map_by_bits(board: Board) -> Figure:
 def precision_recall(rows: ShownRows) -> Figure:
     """Precision against recall by Hamming radius, a panel for each code length."""
     panels = tuple(
-        _panel(rows, bits, "precision_recall", "recall", "recall", "precision within the radius")
+        _panel(rows, bits, "precision_recall", "recall", "recall", "precision within the radius", x_range=(0, 1))
         for bits in lengths(rows)
     )
     what = (
         "A point for each Hamming radius, 0 on the left: mean over queries of precision and recall of the rows "
         "within it; a query that finds nothing there counts as precision 0."
     )
-    return Figure("pr", "Precision and recall by radius", f"{what} {_origin(rows)}", panels, len(panels))
+    return Figure("pr", "Precision and recall by radius", f"{what} {origin(rows)}", panels, len(panels))
 
 
 def precision_at_place(rows: ShownRows) -> Figure:
@@ -118,7 +120,7 @@ def precision_at_place(rows: ShownRows) -> Figure:
         for length in lengths(rows)
     )
     what = "Share of relevant rows in the first n places, mean over queries and over all orders of equal distances."
-    return Figure("precision-at", "Precision@n", f"{what} {_origin(rows)}", panels, len(panels))
+    return Figure("precision-at", "Precision@n", f"{what} {origin(rows)}", panels, len(panels))
 
 
 def distances(rows: ShownRows) -> Figure:
@@ -133,7 +135,7 @@ def distances(rows: ShownRows) -> Figure:
         f"All pairs of a query and a database row; similar: {relevance}. "
         "Each kind sums to 1 over the distances from 0 to the code length."
     )
-    return Figure("distances", "Hamming distances of pairs", f"{what} {_origin(rows)}", panels, len(lengths(rows)))
+    return Figure("distances", "Hamming distances of pairs", f"{what} {origin(rows)}", panels, len(lengths(rows)))
 
 
 def bits(rows: ShownRows) -> Figure:
@@ -152,7 +154,7 @@ def bits(rows: ShownRows) -> Figure:
         f"nor have codes of more than {_SQUARE} bits."
     )
     return Figure(
-        "bits", "Balance and correlation of bits", f"{what} {_origin(rows)}", activity + squares, len(activity)
+        "bits", "Balance and correlation of bits", f"{what} {origin(rows)}", activity + squares, len(activity)
     )
 
 
@@ -171,18 +173,27 @@ def training(rows: ShownRows) -> Figure:
         for i in range(columns)
     )
     what = "Mean of each term of the loss, with its weight, over the batches of an epoch."
-    return Figure("training", "Training", f"{what} {_origin(rows)}", panels, columns)
+    return Figure("training", "Training", f"{what} {origin(rows)}", panels, columns)
 
 
-def _panel(
-    rows: ShownRows, length: int, curve: str, x: str, x_label: str, y_label: str, *, log_x: bool = False
-) -> Panel | None:
+def origin(rows: ShownRows) -> str:
+    """Data, protocol, sizes, split and seeds of what is shown."""
+    records = [shown.record for shown in every(rows)]
+    first, definition = records[0], records[0]["metric_definition"]
+    seeds = sorted({record["seed"] for record in records})
+    return (
+        f"{first['title']} @{first['protocol']}, {definition['queries']:,} queries against {definition['database']:,}, "
+        f"split {first['split_sha256'][:12]}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}."
+    )
+
+
+def _panel(rows: ShownRows, length: int, curve: str, x: str, x_label: str, y_label: str, **axes: Any) -> Panel | None:
     lines = []
     for colour, (label, row) in enumerate(rows.items()):
         found = row[length].record.get("curves", {}).get(curve) if length in row else None
         if found:
             lines.append(Line(label, found[x], found["precision"], colour))
-    return Panel(f"{length} bits", x_label, y_label, tuple(lines), (0, 1), log_x) if lines else None
+    return Panel(f"{length} bits", x_label, y_label, tuple(lines), y_range=(0, 1), **axes) if lines else None
 
 
 def _distances(title: str, found: FromCodes) -> Panel:
@@ -200,7 +211,7 @@ def _activity(rows: ShownRows, length: int) -> Panel | None:
         for colour, (label, row) in enumerate(rows.items())
         if (found := _codes(row, length))
     ]
-    return Panel(f"{length} bits", "bit, by its share", "share of +1", tuple(lines), (0, 1)) if lines else None
+    return Panel(f"{length} bits", "bit, by its share", "share of +1", tuple(lines), y_range=(0, 1)) if lines else None
 
 
 def _codes(row: dict[int, Shown], length: int) -> FromCodes | None:
@@ -215,14 +226,3 @@ def _term(label: str, term: str, row: dict[int, Shown], colours: dict[int, int])
             epochs, losses = zip(*points, strict=True)
             lines.append(Line(f"{length} bits", epochs, losses, colours[length]))
     return Panel(f"{label}: {term}", "epoch", term, tuple(lines))
-
-
-def _origin(rows: ShownRows) -> str:
-    """Data, protocol, split, sizes and seeds of what is drawn."""
-    records = [shown.record for shown in every(rows)]
-    first, definition = records[0], records[0]["metric_definition"]
-    seeds = sorted({record["seed"] for record in records})
-    return (
-        f"{first['title']} @{first['protocol']}, {definition['queries']:,} queries against {definition['database']:,}, "
-        f"split {first['split_sha256'][:12]}, seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}."
-    )

@@ -120,6 +120,8 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         axes.set_xticks(panel.few_x)
     elif panel.whole_x:
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    if panel.x_range:
+        axes.set_xlim(panel.x_range[0] - 0.02, panel.x_range[1] + 0.02)
     if panel.y_range:
         axes.set_ylim(panel.y_range[0] - 0.02, panel.y_range[1] + 0.02)
     else:

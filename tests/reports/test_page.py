@@ -344,7 +344,9 @@ def test_ticks_are_round(low, high, expected):
 
 
 def test_a_chart_puts_points_where_they_belong():
-    panel = Panel("p", "x", "y", (Line("a", [0, 10], [0, 1], 0, [0, 0.1]), Line("b", [0, 10], [1, 1], 9)), (0, 1))
+    panel = Panel(
+        "p", "x", "y", (Line("a", [0, 10], [0, 1], 0, [0, 0.1]), Line("b", [0, 10], [1, 1], 9)), y_range=(0, 1)
+    )
     document = Document(html(figure_html(Figure("f", "F", "what", (panel, None), 2), "f-0")))
     points = [(float(a["cx"]), float(a["cy"])) for a, _ in document.all("circle")]
     assert points[0][0] == points[2][0] < points[1][0] == points[3][0]

@@ -154,12 +154,11 @@ def _leaderboard(part: _Part) -> Element:
 
 def _explorer(part: _Part) -> Element:
     explorer = part.explorer or {}
-    definition = part.runs[0].record["metric_definition"]
-    split = part.runs[0].record["split_sha256"][:12]
+    relevance = part.runs[0].record["metric_definition"].get("relevance")
     words = (
-        f"{len(explorer['queries'])} of {definition['queries']:,} queries, evenly spaced over split {split}; the "
-        f"{explorer['places']} nearest of {definition['database']:,} images to each by Hamming distance (d, in bits), "
-        f"equal distances in database order. Relevant: {definition.get('relevance')}."
+        f"{len(explorer['queries'])} queries, evenly spaced over their split, and the {explorer['places']} images "
+        f"nearest to each by Hamming distance (d, in bits), equal distances in database order. Relevant: {relevance}. "
+        f"{figures.origin(part.rows)}"
     )
     return element(
         "section",
@@ -179,7 +178,8 @@ def _pair_table(part: _Part) -> Element | None:
         if shown.codes
     ]
     words = "Distances of pairs, in bits: means, and the share of the two distributions that both have."
-    return table(("method", "bits", "similar", "dissimilar", "overlap"), rows, words) if rows else None
+    header = ("method", "bits", "similar", "dissimilar", "overlap")
+    return table(header, rows, f"{words} {figures.origin(part.rows)}") if rows else None
 
 
 def _bit_table(part: _Part) -> Element:
@@ -189,7 +189,7 @@ def _bit_table(part: _Part) -> Element:
         for bits, shown in row.items()
     ]
     header = ("method", "bits", "least share of +1", "greatest", "mean |correlation|", "dead bits", "different codes")
-    return table(header, rows, "Use of the bits over the database codes, as recorded.")
+    return table(header, rows, f"Use of the bits over the database codes, as recorded. {figures.origin(part.rows)}")
 
 
 def _run_table(part: _Part) -> Element:
@@ -208,7 +208,7 @@ def _run_table(part: _Part) -> Element:
     ]
     scores = ("mAP, expected", "worst ties", "best ties", "precision, radius 2")
     header = ("method", "bits", "seed", *scores, "training, s", "config", "made")
-    return table(header, rows, f"Every record. {part.board.definition}.")
+    return table(header, rows, f"Every record. {part.board.title}: {part.board.definition}.")
 
 
 def _number(value: float | None, form: str) -> str:

@@ -67,7 +67,7 @@ def _drawn(panel: Panel | Heat) -> Element:
 
 
 def _chart(panel: Panel) -> Element:
-    low_x, high_x = _range([x for line in panel.lines for x in line.x])
+    low_x, high_x = panel.x_range or _range([x for line in panel.lines for x in line.x])
     low_y, high_y = panel.y_range or _range([0.0, *(y for line in panel.lines for y in line.y)])
     x_scale = _scale(low_x, high_x, _LEFT + 6, _RIGHT - 6, logarithmic=panel.log_x)
     y_scale = _scale(low_y, high_y, _BOTTOM, _TOP + 6)

@@ -46,7 +46,7 @@ function start(section, data) {
   const show = () => {
     const query = data.queries[chosen.query];
     const method = data.methods[chosen.method];
-    const words = `Query ${query.position}, ${data.labels[query.image]}, answered by ${method.label}`;
+    const words = `Query ${query.position} (${data.labels[query.image]}), answered by ${method.label}`;
     answers.replaceChildren(made("p", { textContent: words }), ...method.lengths.flatMap(ranking));
   };
 
