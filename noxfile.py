@@ -7,6 +7,7 @@ is enough.
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import nox
@@ -73,6 +74,15 @@ def mutants(session: nox.Session) -> None:
     """Plant faults in the CUDA kernels; the test program must notice each of them."""
     install(session)
     python(session, "tests/csrc/cuda_on_cpu/mutants.py", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Open the page of `hashzoo report` in a headless Chromium; skipped where none is installed."""
+    if not any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")):
+        session.skip("no Chromium on this machine; on Debian: apt-get install --no-install-recommends chromium")
+    install(session, "dev,browser")
+    python(session, "-m", "pytest", "tests/browser", "-m", "browser", *session.posargs)
 
 
 @nox.session

@@ -62,6 +62,17 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def finished_runs(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Records of `lsh` and `dsh` at 4 and 12 bits on the tiny tree, for the seeds 0 and 1."""
+    from hashzoo.cli import main
+
+    out: Path = tmp_path_factory.mktemp("runs")
+    words = ["bench", "--methods", "lsh,dsh", "--datasets", "folder", "--data-root", str(tree), "--bits", "4,12"]
+    assert main([*words, "--seeds", "1,0", "--set", "epochs=2", "--set", "dsh.batch_size=9", "--out", str(out)]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
 def coloured_set() -> Callable[..., None]:
     """coloured_set(root, train, query) writes a made set with 21 labels in the format of text lists."""
     return _write_coloured_set

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hashzoo import __version__
-from hashzoo.cli import bench, data, doctor, new, reproduce, results, run, show
+from hashzoo.cli import bench, data, doctor, new, plot, report, reproduce, results, run, show
 from hashzoo.cli import eval as eval_command
 from hashzoo.cli import list as list_command
 from hashzoo.errors import HashzooError
@@ -19,6 +19,8 @@ example:
   hashzoo run dsh --dataset digits --bits 12,24,36,48
   hashzoo results
 """
+
+_COMMANDS = (run, bench, reproduce, list_command, show, eval_command, results, report, plot, data, new, doctor)
 
 
 class Parser(argparse.ArgumentParser):
@@ -74,6 +76,20 @@ def _parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"hashzoo {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    for command in (run, bench, reproduce, list_command, show, eval_command, results, data, new, doctor):
+    commands_in_order = (
+        run,
+        bench,
+        reproduce,
+        list_command,
+        show,
+        eval_command,
+        results,
+        report,
+        plot,
+        data,
+        new,
+        doctor,
+    )
+    for command in commands_in_order:
         command.add_to(commands)
     return parser

@@ -48,6 +48,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def count(text: str) -> int:
+    """A whole number from 0."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
+    return int(text)
+
+
 def split_seed(text: str) -> int:
     """A whole number from 0 to 2^64 - 1."""
     if not (text.isascii() and text.isdigit() and int(text) < 2**64):

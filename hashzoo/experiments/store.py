@@ -10,6 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,15 @@ SCHEMA = 1
 RESULT, CODES, MODEL, CURVE, LOG = "result.json", "codes.npz", "model.safetensors", "pr_curve.png", "log.jsonl"
 
 Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished cell: its record, and the folder that holds the rest."""
+
+    folder: Path
+    record: Record
+
 
 _REQUIRED: dict[str, type | tuple[type, ...]] = {
     "method": str,
@@ -112,21 +122,60 @@ def read_record(file: Path) -> Record:
     return record
 
 
-def find_records(folder: Path) -> list[Record]:
-    """Every record below `folder`, by path. A file of that name that is none is skipped with a line on stderr.
+def find_runs(folder: Path) -> list[Run]:
+    """Every finished cell below `folder`, by path. A damaged record is skipped with a line on stderr.
 
     Raises:
         InvalidInput: there is no such folder.
     """
     if not folder.is_dir():
         raise InvalidInput(f"expected a folder with records, found no folder {folder}")
-    records = []
+    runs = []
     for file in sorted(folder.rglob(RESULT)):
         try:
-            records.append(read_record(file))
+            runs.append(Run(file.parent, read_record(file)))
         except InvalidInput as reason:
             print(f"hashzoo: skipped {' '.join(str(reason).split())}", file=sys.stderr)
-    return records
+    return runs
+
+
+def find_records(folder: Path) -> list[Record]:
+    """The records of `find_runs`.
+
+    Raises:
+        InvalidInput: there is no such folder.
+    """
+    return [run.record for run in find_runs(folder)]
+
+
+def codes_of(run: Run) -> CodeSet:
+    """The codes that the record was measured on.
+
+    Raises:
+        InvalidInput: as `read_codes`, or the file holds other codes than the record says.
+    """
+    codes = read_codes(run.folder)
+    if codes_sha256(codes) != run.record["codes_sha256"]:
+        raise InvalidInput(f"{run.folder / CODES}: these are not the codes of its record")
+    return codes
+
+
+def read_log(run: Run) -> list[dict[str, Any]]:
+    """A line for each epoch; none where no network was trained, or the log was not kept.
+
+    Raises:
+        InvalidInput: the log is damaged; the message names the file.
+    """
+    file = run.folder / LOG
+    if not file.exists():
+        return []
+    try:
+        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        if not all(isinstance(line["epoch"], int) and isinstance(line["losses"], dict) for line in lines):
+            raise ValueError("a line has no epoch or no losses")
+    except (OSError, ValueError, KeyError, TypeError) as cause:
+        raise InvalidInput(f"{file} is not a log of training: {cause}") from None
+    return lines
 
 
 def write_codes(file: Path, codes: CodeSet) -> None:

@@ -26,6 +26,12 @@ def groups(records: Sequence[Record], key: Callable[[Record], Any]) -> list[list
     return list(found.values())
 
 
+def labelled_rows(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Comparable records by method and settings, under a label each; all code lengths and seeds of a row together."""
+    rows = groups(records, lambda r: (r["method"], json.dumps(settings(r), sort_keys=True)))
+    return dict(zip(row_labels([part[0] for part in rows], rivals=lambda r: r["method"]), rows, strict=True))
+
+
 def row_labels(records: Sequence[Record], rivals: Callable[[Record], Any]) -> list[str]:
     """The method of each row, and what of its settings differs from those of its rivals, the rows of an equal key."""
     labels = []

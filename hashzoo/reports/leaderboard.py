@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from hashzoo.methods.base import Method
 from hashzoo.methods.paper_tables import PaperTable
-from hashzoo.reports.grouping import Record, comparable, groups, row_labels, settings
+from hashzoo.reports.grouping import Record, comparable, groups, labelled_rows
 from hashzoo.reports.wording import map_in_words, map_name
 
 
@@ -25,6 +25,13 @@ class Score:
     best: bool  # of its code length, by the mean as printed
     published: float | None  # the value of a paper
 
+    def text(self, plus_minus: str = "±") -> str:
+        return f"{self.mean:.4f}" if self.std is None else f"{self.mean:.4f} {plus_minus} {self.std:.4f}"
+
+    def delta(self) -> str:
+        """The difference to the paper's value in brackets, if there is one."""
+        return "" if self.published is None else f" ({self.mean - self.published:+.4f})"
+
 
 @dataclass(frozen=True)
 class Board:
@@ -33,6 +40,7 @@ class Board:
     title: str
     definition: str
     bits: tuple[int, ...]
+    seeds: tuple[int, ...]
     rows: dict[str, dict[int, Score]]  # by label, then code length
     published_source: str | None
 
@@ -49,6 +57,18 @@ def boards(records: Sequence[Record], papers: Sequence[PaperTable] = ()) -> list
         papers: where to look for published values, the first that fits data, protocol and cut-off first.
     """
     return [_board(part, papers) for part in groups(records, comparable)]
+
+
+def caption(board: Board) -> str:
+    """What the numbers are, over how many seeds, and whose the ones in brackets."""
+    scores = [score for row in board.rows.values() for score in row.values()]
+    most = max(score.seeds for score in scores)
+    seeds = f"seed{'s' * (len(board.seeds) > 1)} {', '.join(map(str, board.seeds))}"
+    spread = f" Mean and standard deviation over up to {most} seeds ({seeds})." if most > 1 else f" One seed ({seeds})."
+    source = ""
+    if any(score.published is not None for score in scores):
+        source = f" In brackets the difference to the value in {board.published_source}."
+    return f"{board.definition}.{spread}{source}"
 
 
 def markdown(found: Sequence[Board]) -> str:
@@ -90,14 +110,13 @@ FORMATS: dict[str, Callable[[Sequence[Board]], str]] = {
 def _board(records: Sequence[Record], papers: Sequence[PaperTable]) -> Board:
     first = records[0]
     source, published = _published(first, papers)
-    rows = groups(records, lambda r: (r["method"], json.dumps(settings(r), sort_keys=True)))
-    labels = row_labels([part[0] for part in rows], rivals=lambda r: r["method"])
+    rows = labelled_rows(records)
     bits = tuple(sorted({r["bits"] for r in records}))
     maps = {
         label: {length: found for length in bits if (found := [_map(r) for r in part if r["bits"] == length])}
-        for label, part in zip(labels, rows, strict=True)
+        for label, part in rows.items()
     }
-    methods = {label: part[0]["method"] for label, part in zip(labels, rows, strict=True)}
+    methods = {label: part[0]["method"] for label, part in rows.items()}
     highest = {length: max(_printed(of[length]) for of in maps.values() if length in of) for length in bits}
     scores = {
         label: {
@@ -116,6 +135,7 @@ def _board(records: Sequence[Record], papers: Sequence[PaperTable]) -> Board:
         title=f"{first['title']} @{first['protocol']}: {map_name(first['metric_definition'])} (expected)",
         definition=f"{map_in_words(first['metric_definition'])}; split {first['split_sha256'][:12]}",
         bits=bits,
+        seeds=tuple(sorted({r["seed"] for r in records})),
         rows=dict(sorted(scores.items(), key=lambda item: _overall(item[1]), reverse=True)),
         published_source=source,
     )
@@ -158,12 +178,12 @@ def _markdown(board: Board) -> str:
     for label, scores in board.rows.items():
         cells = [_cell(scores.get(length), "±", lambda text: f"**{text}**") for length in board.bits]
         lines.append(f"| {label} | {' | '.join(cells)} |")
-    return "\n".join([*lines, f"\n{_caption(board)}\n"])
+    return "\n".join([*lines, f"\n{caption(board)}\n"])
 
 
 def _latex(board: Board) -> str:
     columns = " & ".join(("method", *(f"{length} bits" for length in board.bits)))
-    lines = [f"% {board.title}. {_caption(board)}", f"\\begin{{tabular}}{{l{'r' * len(board.bits)}}}", "\\toprule"]
+    lines = [f"% {board.title}. {caption(board)}", f"\\begin{{tabular}}{{l{'r' * len(board.bits)}}}", "\\toprule"]
     lines += [f"{columns} \\\\", "\\midrule"]
     for label, scores in board.rows.items():
         cells = [_cell(scores.get(length), "$\\pm$", lambda text: f"\\textbf{{{text}}}") for length in board.bits]
@@ -174,16 +194,5 @@ def _latex(board: Board) -> str:
 def _cell(score: Score | None, plus_minus: str, bold: Callable[[str], str]) -> str:
     if score is None:
         return ""
-    text = f"{score.mean:.4f}" if score.std is None else f"{score.mean:.4f} {plus_minus} {score.std:.4f}"
-    delta = "" if score.published is None else f" ({score.mean - score.published:+.4f})"
-    return (bold(text) if score.best else text) + delta
-
-
-def _caption(board: Board) -> str:
-    scores = [score for row in board.rows.values() for score in row.values()]
-    most = max(score.seeds for score in scores)
-    spread = f" Mean and standard deviation over up to {most} seeds." if most > 1 else " One seed."
-    source = ""
-    if any(score.published is not None for score in scores):
-        source = f" In brackets the difference to the value in {board.published_source}."
-    return f"{board.definition}.{spread}{source}"
+    text = score.text(plus_minus)
+    return (bold(text) if score.best else text) + score.delta()

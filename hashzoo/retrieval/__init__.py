@@ -8,6 +8,7 @@ from hashzoo.retrieval.curves import PRCurve
 from hashzoo.retrieval.graded import GradedMetrics, evaluate_graded
 from hashzoo.retrieval.metrics import Metrics, evaluate
 from hashzoo.retrieval.multi_index import MultiIndex
+from hashzoo.retrieval.pairs import PairDistances, pair_distances
 from hashzoo.retrieval.ranking import distances, rank, top_k, within_radius
 
 __all__ = [
@@ -15,10 +16,12 @@ __all__ = [
     "Metrics",
     "MultiIndex",
     "PRCurve",
+    "PairDistances",
     "distances",
     "evaluate",
     "evaluate_graded",
     "pack",
+    "pair_distances",
     "rank",
     "top_k",
     "unpack",

@@ -10,7 +10,7 @@ import pytest
 import hashzoo
 from hashzoo.cli import main
 
-COMMANDS = ("run", "list", "show", "eval", "results", "new", "doctor")
+COMMANDS = ("run", "bench", "reproduce", "list", "show", "eval", "results", "report", "plot", "data", "new", "doctor")
 
 
 @pytest.fixture(scope="module")

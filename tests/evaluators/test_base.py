@@ -4,9 +4,10 @@ import pytest
 from hashzoo import retrieval
 from hashzoo.errors import InvalidInput, InvalidSetting
 from hashzoo.evaluators.base import EVALUATORS, CodeSet
-from hashzoo.evaluators.bit_statistics import BitStatistics
+from hashzoo.evaluators.bit_statistics import BitStatistics, bit_use
 from hashzoo.evaluators.graded_ranking import GradedRanking
 from hashzoo.evaluators.hamming_ranking import HammingRanking
+from hashzoo.evaluators.pair_distances import PairDistances
 from hashzoo.settings import configure
 
 SIGNS = np.array([[1, -1, 1], [-1, -1, 1], [1, 1, 1]], np.int8)
@@ -166,3 +167,28 @@ def test_graded_ranking_by_hand():
 
 def test_all_are_registered():
     assert {"hamming_ranking", "bit_statistics", "graded_ranking"} <= set(EVALUATORS.names())
+
+
+def test_pair_distances_of_a_set_done_by_hand():
+    found = PairDistances().evaluate(CodeSet.checked(**arrays()))
+    # query 101 of class 0: rows 101 (0), 001 (1), 111 (1) at 0, 1, 1; query 001 of class 1: the same rows at 1, 0, 2
+    assert found.curves["pair_distances"] == {
+        "distance": [0, 1, 2, 3],
+        "similar": [2, 0, 1, 0],
+        "dissimilar": [0, 3, 0, 0],
+    }
+    assert found.metrics == pytest.approx(
+        {"similar_pairs": 3, "dissimilar_pairs": 3, "similar_mean": 2 / 3, "dissimilar_mean": 1, "overlap": 0}
+    )
+    assert found.definition["similar"] == "same class id"
+
+
+def test_correlation_of_bits_is_that_of_numpy_and_0_with_a_dead_bit():
+    signs = np.random.default_rng(0).choice([-1, 1], (200, 6))
+    signs[:, 3] = 1
+    codes = CodeSet.checked(**arrays(query_codes=signs[:2], database_codes=signs, database_labels=np.zeros(200, int)))
+    use = bit_use(codes)
+    live = [0, 1, 2, 4, 5]
+    np.testing.assert_allclose(use.activity, (signs > 0).mean(axis=0))
+    np.testing.assert_allclose(use.correlation[np.ix_(live, live)], np.corrcoef(signs[:, live].T), atol=1e-12)
+    assert not use.correlation[3].any()

@@ -184,3 +184,29 @@ def test_rows_left_out_survive_the_file(tmp_path):
     )
     store.write_codes(tmp_path / "codes.npz", codes)
     np.testing.assert_array_equal(store.read_codes(tmp_path / "codes.npz").exclude, codes.exclude)
+
+
+def run_in(folder, **changed):
+    codes = CodeSet.checked(**arrays())
+    store.write_codes(folder / "codes.npz", codes)
+    return store.Run(folder, {"codes_sha256": store.codes_sha256(codes), **changed})
+
+
+def test_codes_of_a_run_are_those_of_its_record(tmp_path):
+    assert store.codes_of(run_in(tmp_path)).bits == 3
+    with pytest.raises(InvalidInput, match="not the codes of its record"):
+        store.codes_of(run_in(tmp_path, codes_sha256="00"))
+
+
+def test_a_log_has_a_line_for_each_epoch(tmp_path):
+    run = store.Run(tmp_path, {})
+    assert store.read_log(run) == []
+    (tmp_path / "log.jsonl").write_text('{"epoch": 1, "losses": {"a": 0.5}}\n{"epoch": 2, "losses": {"a": 0.25}}\n')
+    assert [line["losses"]["a"] for line in store.read_log(run)] == [0.5, 0.25]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"epoch": 1}', '{"epoch": "1", "losses": {}}'])
+def test_a_damaged_log_is_named(tmp_path, text):
+    (tmp_path / "log.jsonl").write_text(text)
+    with pytest.raises(InvalidInput, match=r"log\.jsonl is not a log of training"):
+        store.read_log(store.Run(tmp_path, {}))

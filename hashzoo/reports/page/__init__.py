@@ -1,0 +1,1 @@
+"""The page of `hashzoo report`: one HTML file that loads nothing."""
