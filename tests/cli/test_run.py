@@ -50,7 +50,7 @@ def fails(capsys, *words):
         (["run", "dsh", "--dataset", "folder", "--bits", "12", "--epochs", "0"], "epochs: expected at least 1"),
         (
             ["run", "dsh", "--dataset", "folder", "--bits", "12", "--preset", "fats"],
-            "did you mean 'fast' (known: fast, ",
+            "did you mean 'fast'? (known: fast, ",
         ),
         ([*LSH, "--preset", "fast"], "no preset of 'lsh' named 'fast' (known: none)"),
         (["run", "dsh", "--dataset", "folder", "--bits", "12", "--set", "margn=2"], "did you mean 'margin'"),
