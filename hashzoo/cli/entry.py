@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import warnings
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hashzoo import __version__
 from hashzoo.cli import bench, data, doctor, new, plot, report, reproduce, results, run, show
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     0: done. 2: a mistake of the user's, in one line. 1: a bug in a plugin, with the plugin's own frames. 130: Ctrl-C.
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    before, warnings.formatwarning = warnings.formatwarning, _one_line
     try:
         arguments = _parser().parse_args(words)
         arguments.command = ["hashzoo", *words]
@@ -49,7 +51,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:
         return _explained(error)
+    finally:
+        warnings.formatwarning = before
     return 0
+
+
+def _one_line(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: Any = None) -> str:
+    """What a user is told of a warning: where in the code it was raised is no concern of theirs."""
+    return f"hashzoo: {message}\n"
 
 
 def _explained(error: Exception) -> int:

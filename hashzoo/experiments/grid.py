@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -150,7 +151,9 @@ def _use_threads(threads: int) -> None:
 @contextmanager
 def _backend(cluster: str | None) -> Iterator[None]:
     if cluster is None:
-        yield
+        with warnings.catch_warnings():  # joblib replaces a worker whose memory grew; no cell is lost by it
+            warnings.filterwarnings("ignore", "A worker stopped while some jobs")
+            yield
         return
     try:
         from distributed import Client

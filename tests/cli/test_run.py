@@ -105,12 +105,25 @@ def test_a_disk_that_fills_up(here, python, tree):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (12000, 12000)); "
         "from hashzoo.cli import main; sys.exit(main(sys.argv[1:]))"
     )
-    done = python("-c", program, *LSH, "--data-root", str(tree))
+    done = python("-c", program, *LSH, "--features", "pixels", "--data-root", str(tree))
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert "cannot write" in done.stderr
     assert not list(here.rglob("result.json"))
     assert not [path for path in here.rglob("*") if path.name.startswith(".")]
+
+
+def test_a_warning_is_a_line_without_its_place_in_the_code(here, python, tree):
+    (here / "file").touch()
+    program = "import os, sys; os.environ['HASHZOO_CACHE'] = 'file'; from hashzoo.cli import main; main(sys.argv[1:])"
+    done = python("-c", program, *LSH, "--data-root", str(tree))
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if "cannot be written" in line]
+    assert [line.split(",")[0] for line in told] == [
+        "hashzoo: the image cache file cannot be written (File exists)",
+        "hashzoo: the cache file cannot be written (File exists)",
+    ]
+    assert ".py" not in done.stderr
 
 
 def test_the_table_has_a_column_per_code_length(here, capsys):
