@@ -56,7 +56,7 @@ def _table(features: Features, split: Split) -> np.ndarray | None:
         warnings.warn(
             f"the cache {file.parent} cannot be written ({cause.strerror or cause}), so features are made at every "
             "start; HASHZOO_CACHE names another folder",
-            stacklevel=2,
+            stacklevel=1,  # one place, so that it is said once
         )
         return None
     return _open(file, len(split.images))
