@@ -16,10 +16,12 @@ def add_to(commands: Commands) -> None:
         "hashzoo show dsh",
         show,
     )
-    parser.add_argument("name", metavar="NAME", help="any name of `hashzoo list`")
+    parser.add_argument("name", metavar="NAME", help="any name of `hashzoo list`, or FILE.py:CLASS")
 
 
 def show(arguments: argparse.Namespace) -> None:
-    from hashzoo.reports.catalogue import page
+    from hashzoo.plugins import class_in_file, is_file_reference
+    from hashzoo.reports.catalogue import page, page_of
 
-    sys.stdout.write(page(arguments.name))
+    name = arguments.name
+    sys.stdout.write(page_of(class_in_file(name)) if is_file_reference(name) else page(name))

@@ -167,10 +167,17 @@ class DeepMethod(Method):
         return []
 
     def loss(self, codes: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """(B, bits) float32 relaxed codes -> named weighted scalars; the trainer minimises and logs their sum."""
+        """(B, bits) float32 relaxed codes -> named weighted scalars; the trainer minimises and logs their sum.
+
+        Terms of several parts that have the same name are added.
+        """
         if not hasattr(self, "_losses"):
             self._losses = self.losses()
-        return {name: weight * term for weight, part in self._losses for name, term in part(codes, batch).items()}
+        terms: dict[str, Tensor] = {}
+        for weight, part in self._losses:
+            for name, term in part(codes, batch).items():
+                terms[name] = weight * term + terms[name] if name in terms else weight * term
+        return terms
 
     def network(self) -> nn.Module:
         """(B, 3, S, S) float images -> (B, bits) relaxed codes."""

@@ -13,7 +13,7 @@ from typing import Any, get_type_hints
 
 from hashzoo.backbones.base import BACKBONES
 from hashzoo.datasets.base import DATASETS, Dataset
-from hashzoo.errors import UnknownName
+from hashzoo.errors import InvalidInput, UnknownName
 from hashzoo.evaluators.base import EVALUATORS, Evaluator
 from hashzoo.experiments.environment import owner_of
 from hashzoo.losses.base import LOSSES
@@ -70,9 +70,22 @@ def page(name: str) -> str:
     return "\n".join(_page(cls) for cls in found)
 
 
+def page_of(cls: type) -> str:
+    """Everything there is to say about a registered class.
+
+    Raises:
+        InvalidInput: it is not registered, or nothing that could be.
+    """
+    registry = next((registry for registry in KINDS.values() if issubclass(cls, registry.base)), None)
+    if registry is None:
+        raise InvalidInput(f"expected a method, dataset, loss, evaluator or backbone, got class {cls.__name__}")
+    registry.name_of(cls)
+    return _page(cls)
+
+
 def summary(cls: type) -> str:
-    """The first line of the docstring."""
-    return (inspect.getdoc(cls) or "").partition("\n")[0]
+    """The first line of the docstring, which is not inherited."""
+    return inspect.cleandoc(cls.__doc__ or "").partition("\n")[0]
 
 
 def setting_comments(config: type) -> dict[str, str]:
@@ -93,13 +106,13 @@ def setting_comments(config: type) -> dict[str, str]:
 
 
 def _page(cls: type) -> str:
-    lines = [f"{cls.name}: {summary(cls)}", ""]  # type: ignore[attr-defined]
-    more = (inspect.getdoc(cls) or "").partition("\n")[2].strip()
+    lines = [f"{cls.name}: {summary(cls)}".rstrip(": "), ""]  # type: ignore[attr-defined]
+    more = inspect.cleandoc(cls.__doc__ or "").partition("\n")[2].strip()
     if issubclass(cls, Method):
         lines += _facts(
             ("kind", f"{_kind(cls)} method, {_origin(cls)}"),
             ("paper", cls.paper),
-            ("year", str(cls.year)),
+            ("year", str(cls.year or "")),
             ("supervision", cls.supervision),
             ("labels", f"{_label_kinds(cls.multi_label)} an image"),
             ("defaults", cls.defaults_from),

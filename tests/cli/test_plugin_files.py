@@ -194,3 +194,27 @@ def test_profile_says_where_the_time_went(mine, capsys):
     assert stages == ["data", "forward", "loss", "backward", "step", "encode", "evaluate", "other", "all"]
     seconds = [float(line.split()[1]) for line in table[4:]]
     assert sum(seconds[:-1]) == pytest.approx(seconds[-1], abs=0.01 * len(seconds))
+
+
+def test_show_knows_a_class_in_a_file(mine, capsys):
+    mine(GOOD)
+    assert main(["show", "./my_method.py:Mine"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("mine\n")
+    assert "shallow method, my_method.py" in shown
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            GOOD.replace('@METHODS.register("mine")', ""),
+            'no registered method; decorate it with @METHODS.register("name")',
+        ),
+        ("class Mine: pass", "expected a method, dataset, loss, evaluator or backbone, got class Mine"),
+    ],
+)
+def test_show_refuses_what_is_not_registered(mine, capsys, code, message):
+    mine(code)
+    assert main(["show", "./my_method.py:Mine"]) == 2
+    assert message in capsys.readouterr().err

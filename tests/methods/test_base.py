@@ -4,6 +4,8 @@ import pytest
 import torch
 
 from hashzoo.errors import InvalidSetting, UnknownName
+from hashzoo.losses.base import Batch
+from hashzoo.losses.contrastive import Contrastive
 from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task
 from hashzoo.methods.dsh import DSH
 from hashzoo.methods.lsh import LSH
@@ -67,6 +69,19 @@ def test_the_terms_of_a_method_are_its_losses_times_their_weights():
     codes = torch.ones(4, 12)
     terms = Weighted(12, TASK).loss(codes, Batch(torch.arange(4), torch.arange(4)))
     assert terms["balance"].item() == 36.0
+
+
+def test_terms_of_equal_name_are_added():
+    class Twice(DSH):
+        def losses(self):
+            return [(1.0, Contrastive(8, margin=4.0)), (0.5, Contrastive(8, margin=16.0))]
+
+    codes = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
+    batch = Batch(torch.tensor([0, 0, 1, 1, 2, 2]), torch.arange(6))
+    one, other = (Contrastive(8, margin)(codes, batch)["contrastive"] for margin in (4.0, 16.0))
+    terms = Twice(8, TASK).loss(codes, batch)
+    assert list(terms) == ["contrastive"]
+    torch.testing.assert_close(terms["contrastive"], one + 0.5 * other)
 
 
 @pytest.mark.parametrize("name", METHODS.names())
