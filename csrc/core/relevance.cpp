@@ -3,24 +3,9 @@
 #include <algorithm>
 #include <unordered_map>
 
-#if defined(_MSC_VER) && !defined(__clang__)
-#include <intrin.h>
-#endif
+#include "core/lowest_bit.h"
 
 namespace hashzoo {
-namespace {
-
-std::size_t lowest_bit(std::uint64_t x) {  // x is not 0
-#if defined(_MSC_VER) && !defined(__clang__)
-    unsigned long at;
-    _BitScanForward64(&at, x);
-    return at;
-#else
-    return static_cast<std::size_t>(__builtin_ctzll(x));
-#endif
-}
-
-}  // namespace
 
 bool Relevance::holds(std::size_t group, std::size_t row) const {
     std::uint32_t scratch[64];

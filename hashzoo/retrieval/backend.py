@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from functools import lru_cache
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -142,5 +143,5 @@ def query_blocks(query: Packed, database: Packed, cells: int, *, least: int = 1)
     """Queries to hold the counts of at a time, `cells` each, so that memory does not grow with their number."""
     step = max(least, 2**18 // cells)
     if backend() is reference:
-        step = max(1, 2**22 // database.size)  # it does hold queries x database
+        step = max(1, 2**22 // prod(database.shape))  # it does hold queries x database
     return [slice(start, start + step) for start in range(0, len(query), step)]

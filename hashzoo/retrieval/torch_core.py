@@ -16,6 +16,7 @@ from torch import Tensor
 
 from hashzoo.errors import InvalidInput
 from hashzoo.retrieval.backend import Searcher, backend
+from hashzoo.retrieval.codes import MOST_BITS
 from hashzoo.retrieval.reference import ALL_BUT_LAST, AT_RELEVANT, Counts, GradedCounts, Matches, Packed
 
 _CELLS = 1 << 22  # most distances at a time
@@ -96,7 +97,7 @@ class TorchCore:
     def within_radius(self, query: Packed, database: Packed, radius: int, threads: int = 1) -> Matches:
         counts, near, index = np.zeros(len(query) + 1, np.int64), [np.empty(0, np.int32)], [np.empty(0, np.int64)]
         for rows, distance in self._distances(query, database):
-            chosen = distance <= radius
+            chosen = distance <= min(radius, MOST_BITS)  # the radius may be too large for a tensor
             counts[rows.start + 1 : rows.stop + 1] = chosen.sum(dim=1).cpu().numpy()
             of_query, row = chosen.nonzero(as_tuple=True)
             keys = (of_query << 45 | distance[chosen] << 32 | row).sort().values.cpu().numpy()

@@ -85,6 +85,20 @@ def test_k_beyond_the_database_gives_all_of_it() -> None:
     assert retrieval.top_k(np.zeros((2, 8)), np.zeros((0, 8)), k=10)[0].shape == (2, 0)
 
 
+@pytest.mark.parametrize("period", [1, 16, 17])
+@pytest.mark.parametrize("k", [1, 100, 800, 3000])
+def test_many_neighbours_of_a_database_with_a_period(k: int, period: int) -> None:
+    """Nearest rows at regular places: whoever guesses the k-th distance from some rows guesses wrong."""
+    rng = np.random.default_rng(k)
+    query, database = rng.choice([-1, 1], (9, 24)), rng.choice([-1, 1], (5000, 24))
+    database[::period] = query[0]
+    distances, rows = retrieval.top_k(query, database, k)
+    ranking = reference.rank(*(retrieval.pack(codes) for codes in (query, database)))
+    np.testing.assert_array_equal(rows, ranking[:, :k])
+    exact = reference.distances(*(retrieval.pack(codes) for codes in (query, database)))
+    np.testing.assert_array_equal(distances, np.take_along_axis(exact, ranking, axis=1)[:, :k])
+
+
 @pytest.mark.parametrize("k", [0, -1, 1.0, None, True])
 def test_bad_k(k: Any) -> None:
     with pytest.raises(InvalidInput, match="k: expected a whole number from 1"):
