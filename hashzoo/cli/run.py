@@ -53,6 +53,9 @@ def add_to(commands: Commands) -> None:
         "the number of whole epochs, which is recorded; --epochs with that number gives the same codes",
     )
     learning.add_argument(
+        "--validate", metavar="N", help="hold out N training images, and keep the epoch that ranks them best"
+    )
+    learning.add_argument(
         "--set", action="append", default=[], metavar="K=V", help="a setting of the method (`hashzoo show METHOD`)"
     )
     learning.add_argument(
@@ -89,7 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
     method = arguments.method
     if is_file_reference(method):
         method = METHODS.name_of(class_in_file(method))
-    flags = {name: getattr(arguments, name) for name in ("features", "backbone", "weights", "epochs")}
+    flags = {name: getattr(arguments, name) for name in ("features", "backbone", "weights", "epochs", "validate")}
     name, _, protocol = arguments.dataset.partition("@")
     dataset = DATASETS.get(name)(
         arguments.data_root or Path(os.environ.get("HASHZOO_DATA") or "data"),

@@ -19,24 +19,26 @@ import hashzoo
 from hashzoo.backbones.base import BACKBONES
 from hashzoo.datasets.base import LoadedDataset
 from hashzoo.errors import HashzooError, InvalidInput, InvalidSetting, StorageError
-from hashzoo.evaluators.base import CodeSet
+from hashzoo.evaluators.base import CodeSet, Evaluation
 from hashzoo.evaluators.bit_statistics import BitStatistics
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import store
 from hashzoo.experiments.budget import check_budget, fit_epochs
 from hashzoo.experiments.environment import choose_device, describe, has_native_bf16, owner_of
+from hashzoo.experiments.selection import facts_of, with_held_out
 from hashzoo.experiments.store import Record
 from hashzoo.features.base import described, features_of
 from hashzoo.features.table import split_features
 from hashzoo.files import write_atomically
 from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task, require_contrast
-from hashzoo.methods.encoder import Encoder, ProjectionEncoder
+from hashzoo.methods.encoder import Encoder, NetworkEncoder, ProjectionEncoder
 from hashzoo.methods.presets import preset_settings
 from hashzoo.reports.curves import pr_curve_png
 from hashzoo.settings import configure, require
 from hashzoo.training.checkpoint import Checkpoint
 from hashzoo.training.profile import Profile
 from hashzoo.training.trainer import Observer, TrainOptions, train
+from hashzoo.training.validation import BestEpoch
 
 
 class Reporter(Protocol):
@@ -115,7 +117,7 @@ def plan(
     """
     cls = METHODS.get(method)
     deep = issubclass(cls, DeepMethod)
-    if not deep and (given := [name for name in ("backbone", "epochs") if name in settings]):
+    if not deep and (given := [name for name in ("backbone", "epochs", "validate") if name in settings]):
         raise InvalidSetting(f"{cls.name} trains no network: it has no {' and no '.join(given)}")
     if budget_s is not None:
         check_budget(cls, budget_s, settings)
@@ -268,27 +270,26 @@ def _run(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, rep
 def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, reporter: Reporter) -> Record:
     """Train, encode, measure and write."""
     profile = options.profile or Profile()
+    data, best = with_held_out(cell.config, data, cell.seed)
     method = method_of(cell, data, options)
+    encoder: Encoder
+    selection = None
     if isinstance(method, DeepMethod):
         with reporter.training(cell.title, cell.config.epochs) as observer:
-            encoder, train_s = _train_network(method, cell, data, folder, options, observer)
+            encoder, train_s = _train_network(method, cell, data, folder, options, observer, best)
+        if best is not None:
+            selection = facts_of(best) | {"last": _ranking(_codes(encoder, cell, data), cell, data).metrics}
+            encoder = best.encoder(encoder)
     else:
         assert isinstance(method, ShallowMethod)
         encoder, train_s = _fit(method, cell, data, profile)
 
     started = time.perf_counter()
     with profile.stage("encode"):
-        codes = CodeSet.checked(
-            bits=cell.bits,
-            query_codes=encoder.encode_split(data.query),
-            query_labels=data.query.labels,
-            database_codes=encoder.encode_split(data.database),
-            database_labels=data.database.labels,
-            exclude=data.exclude,
-        )
+        codes = _codes(encoder, cell, data)
     encoded = time.perf_counter()
     with profile.stage("evaluate"):
-        ranking = HammingRanking(HammingRanking.Config(topk=cell.topk or data.topk)).evaluate(codes)
+        ranking = _ranking(codes, cell, data)
         evaluated = time.perf_counter()
         bits = BitStatistics().evaluate(codes)
 
@@ -315,6 +316,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "sampler": _sampler(method),
         "config_hash": _short_hash(facts),
         "series": series_hash(cell, data),
+        "selection": selection,
         "metrics": ranking.metrics | bits.metrics,
         "metric_definition": ranking.definition,
         "bit_definition": bits.definition,
@@ -340,9 +342,30 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
     return record
 
 
+def _codes(encoder: Encoder, cell: Cell, data: LoadedDataset) -> CodeSet:
+    return CodeSet.checked(
+        bits=cell.bits,
+        query_codes=encoder.encode_split(data.query),
+        query_labels=data.query.labels,
+        database_codes=encoder.encode_split(data.database),
+        database_labels=data.database.labels,
+        exclude=data.exclude,
+    )
+
+
+def _ranking(codes: CodeSet, cell: Cell, data: LoadedDataset) -> Evaluation:
+    return HammingRanking(HammingRanking.Config(topk=cell.topk or data.topk)).evaluate(codes)
+
+
 def _train_network(
-    method: DeepMethod, cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, observer: Observer
-) -> tuple[Encoder, float]:
+    method: DeepMethod,
+    cell: Cell,
+    data: LoadedDataset,
+    folder: Path,
+    options: RunOptions,
+    observer: Observer,
+    best: BestEpoch | None,
+) -> tuple[NetworkEncoder, float]:
     how = TrainOptions(
         seed=cell.seed,
         device=cell.device,
@@ -359,6 +382,7 @@ def _train_network(
         fingerprint=config_hash(cell, data),
         observer=observer,
         profile=options.profile,
+        best=best,
     )
 
 

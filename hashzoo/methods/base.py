@@ -142,6 +142,7 @@ class DeepMethod(Method):
         beta2: float = 0.95  # of AdamW; forgets sooner than the usual 0.999, which suits runs of a few hundred steps
         weight_decay: float = 0.004  # of the optimiser
         schedule: Literal["one_cycle", "step", "cosine"] = "one_cycle"  # step: a tenth at 60 and 85 % of training
+        validate: int = 0  # training images held out to choose the epoch that makes the codes; 0 takes the last
         average: float = 0.0  # decay of a running average of the weights, which then makes the codes; 0 is none
 
         def __post_init__(self) -> None:
@@ -152,6 +153,7 @@ class DeepMethod(Method):
             require(0 <= self.momentum < 1, "momentum", "0 up to 1, without 1", self.momentum)
             require(0 <= self.beta2 < 1, "beta2", "0 up to 1, without 1", self.beta2)
             require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
+            require(self.validate == 0 or self.validate >= 2, "validate", "0, or at least 2", self.validate)
             require(0 <= self.average < 1, "average", "0 up to 1, without 1", self.average)
 
     def __init__(self, bits: int, task: Task, config: Any = None, *, download: bool = False) -> None:

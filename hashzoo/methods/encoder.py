@@ -122,6 +122,11 @@ class NetworkEncoder(Encoder):
         self.preprocess = preprocess
         self.network = network.eval()
 
+    def with_network(self, network: nn.Module) -> NetworkEncoder:
+        """The same encoder with another network of the same method."""
+        assert isinstance(self.method, DeepMethod)
+        return NetworkEncoder(self.method, self.preprocess, network)
+
     @property
     def device(self) -> torch.device:
         return self.preprocess.mean.device

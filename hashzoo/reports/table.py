@@ -154,6 +154,7 @@ def _series_table(records: Sequence[Record]) -> Table:
     rows = [
         (f"{name} (expected)", *(_score(r, "map_expected") for r in records)),
         ("  tie range", *(_tie_range(r) for r in records)),
+        *_selected(records),
         ("precision, radius 2", *(_score(r, "precision_radius2") for r in records)),
         *((f"{part}, s", *(_seconds(r, f"{part}_s") for r in records)) for part in ("train", "encode", "evaluate")),
     ]
@@ -190,6 +191,17 @@ def _comparison(records: Sequence[Record]) -> Table:
 
 def _method_and_seed(record: Record) -> tuple[str, int]:
     return record["method"], record["seed"]
+
+
+def _selected(records: Sequence[Record]) -> list[tuple[str, ...]]:
+    """The epoch that held-out training images chose, and what the last one would have scored."""
+    chosen = [r.get("selection") for r in records]
+    if not any(chosen):
+        return []
+    return [
+        ("  of epoch", *(str(found["epoch"]) if found else "" for found in chosen)),
+        ("  last epoch", *(f"{found['last']['map_expected']:.4f}" if found else "" for found in chosen)),
+    ]
 
 
 def _score(record: Record, key: str) -> str:

@@ -33,6 +33,7 @@ from hashzoo.training.checkpoint import Checkpoint, Position
 from hashzoo.training.profile import Profile
 from hashzoo.training.samplers import class_aware, label_balanced, shuffled
 from hashzoo.training.schedules import SCHEDULES
+from hashzoo.training.validation import BestEpoch
 
 _MEASURED = 256  # images looked at together for their mean and deviation: all of them need not fit the memory
 WARM_UP = 3  # steps before a pace is measured
@@ -67,6 +68,7 @@ def train(
     fingerprint: str = "",
     observer: Observer | None = None,
     profile: Profile | None = None,
+    best: BestEpoch | None = None,
 ) -> tuple[NetworkEncoder, float]:
     """Train on `split`.
 
@@ -74,9 +76,10 @@ def train(
         folder: for `log.jsonl` and checkpoints; None writes nothing and cannot resume.
         fingerprint: what a checkpoint must carry to be taken up.
         profile: where to add up the time of each stage of a step.
+        best: shown the encoder after each epoch.
 
     Returns:
-        The encoder, and the seconds that training took, those before an interrupt included.
+        The encoder of the last epoch, and the seconds that training took, those before an interrupt included.
 
     Raises:
         InvalidInput: the images are all of one class, and the method learns from labels.
@@ -85,7 +88,10 @@ def train(
         KeyboardInterrupt: after Ctrl-C, once a checkpoint is written.
     """
     require_contrast(type(method), split.labels)
-    return _Training(method, split, augmentation, options, folder, fingerprint, observer, profile or Profile()).run()
+    training = _Training(
+        method, split, augmentation, options, folder, fingerprint, observer, profile or Profile(), best
+    )
+    return training.run()
 
 
 @dataclass(frozen=True)
@@ -128,9 +134,10 @@ class _Training:
         fingerprint: str,
         observer: Observer | None,
         profile: Profile,
+        best: BestEpoch | None = None,
     ) -> None:
         self.method, self.split, self.options, self.observer = method, split, options, observer
-        self.profile = profile
+        self.profile, self.best = profile, best
         self.augmentation = augmentation if method.config.augment else Augmentation(shift=0, mirror=False)
         self.device = torch.device(options.device)
         self.labels = torch.from_numpy(split.labels)
@@ -151,6 +158,9 @@ class _Training:
         self.average = running_average(self.network, method.config.average) if method.config.average else None
         if self.average is not None:
             self.modules["average"] = self.average
+        if best is not None:
+            best.start(self.network)
+            self.modules["best"] = best
         for group in self.optimizer.param_groups:
             group["highest_lr"] = group["lr"]
         self.steps = len(self._order(0))
@@ -174,8 +184,11 @@ class _Training:
                     self.checkpoint.save(at, self.modules, self.optimizer)
                 if stop and not last:
                     raise KeyboardInterrupt
+        return self._encoder(), at.seconds
+
+    def _encoder(self) -> NetworkEncoder:
         network = self.network if self.average is None else self.average.module
-        return NetworkEncoder(self.method, self.preprocess, network), at.seconds
+        return NetworkEncoder(self.method, self.preprocess, network)
 
     def pace(self, seconds: float) -> Pace:
         order = self._order(0)
@@ -230,15 +243,16 @@ class _Training:
                 )
         if step + 1 < len(order):
             return Position(at.epoch, step + 1, seconds, tuple((name, float(total)) for name, total in sums.items()))
-        self._write_log(
-            {
-                "epoch": at.epoch + 1,
-                "lr": self.optimizer.param_groups[0]["lr"],
-                "losses": means,
-                "images_per_second": round((step + 1 - at.step) * order.shape[1] / (seconds - at.seconds), 1),
-                "seconds": round(seconds, 3),
-            }
-        )
+        entry = {
+            "epoch": at.epoch + 1,
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "losses": means,
+            "images_per_second": round((step + 1 - at.step) * order.shape[1] / (seconds - at.seconds), 1),
+        }
+        if self.best is not None:
+            entry["validation_map"] = self.best.look_at(self._encoder(), at.epoch + 1)
+        seconds = at.seconds + time.perf_counter() - started
+        self._write_log({**entry, "seconds": round(seconds, 3)})
         return Position(at.epoch + 1, 0, seconds)
 
     def _step(self, epoch: int, step: int, positions: Tensor) -> dict[str, Tensor]:

@@ -15,6 +15,7 @@ from hashzoo.methods.base import METHODS
 from hashzoo.methods.dsh import DSH
 from hashzoo.methods.encoder import load_encoder
 from hashzoo.methods.lsh import LSH
+from hashzoo.reports.table import plain, run_tables
 from hashzoo.training.checkpoint import Checkpoint
 
 KEYS = {
@@ -268,6 +269,29 @@ def test_a_preset_is_its_settings_and_others_go_on_top(tmp_path, data, reporter)
     assert config_hash(chosen, data) == config_hash(typed, data)
     record = run_cell(chosen, data, RunOptions(tmp_path), reporter)
     assert (record["preset"], record["config"]) == ("fast", identity(typed, data)["config"])
+
+
+def test_an_epoch_chosen_by_held_out_training_images(tmp_path, data, reporter):
+    settings = {"epochs": "3", "batch_size": "6", "validate": "3"}
+    (cell,) = cells_of(reporter, "dsh", settings=settings)
+    record = run_cell(cell, data, RunOptions(tmp_path), reporter)
+    chosen = record["selection"]
+    (log,) = tmp_path.rglob("log.jsonl")
+    scores = [json.loads(line)["validation_map"] for line in log.read_text().splitlines()]
+    assert (chosen["held_out"], chosen["validation_map"]) == (3, max(scores))
+    assert chosen["epoch"] == scores.index(max(scores)) + 1
+    assert set(chosen["last"]) >= {"map_expected", "precision_radius2"}
+    assert record["training"]["images"] == 6
+    assert record["metric_definition"]["database"] == 9, "they still answer"
+    assert "epoch" in plain(run_tables([record])).split("tie range")[1]
+    assert run_cell(dsh_cell(reporter), data, RunOptions(tmp_path), reporter)["selection"] is None
+
+
+def test_too_many_held_out_images_leave_nothing(tmp_path, data, reporter):
+    (cell,) = cells_of(reporter, "dsh", settings={"validate": "8"})
+    with pytest.raises(InvalidSetting, match="validate: expected 2 to 7 of 9 training images, got 8"):
+        run_cell(cell, data, RunOptions(tmp_path), reporter)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_preset_that_is_not_there(reporter):
