@@ -106,7 +106,7 @@ def read_record(file: Path) -> Record:
         InvalidInput: it is not one, or damaged, or of another schema; the message names the file.
     """
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = json.loads(file.read_text(encoding="utf-8"), parse_constant=_no_number)
     except (OSError, ValueError, RecursionError) as cause:
         raise InvalidInput(f"{file} is not a record: {cause}") from None
     if not isinstance(record, dict) or "schema" not in record:
@@ -170,10 +170,12 @@ def read_log(run: Run) -> list[dict[str, Any]]:
     if not file.exists():
         return []
     try:
-        lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-        if not all(isinstance(line["epoch"], int) and isinstance(line["losses"], dict) for line in lines):
-            raise ValueError("a line has no epoch or no losses")
-    except (OSError, ValueError, KeyError, TypeError) as cause:
+        text = file.read_text(encoding="utf-8")
+        lines = [json.loads(line, parse_constant=_no_number) for line in text.splitlines()]
+        for line in lines:
+            if not all(isinstance(value, (int, float)) for value in (line["epoch"], *line["losses"].values())):
+                raise ValueError("an epoch or a loss is not a number")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as cause:
         raise InvalidInput(f"{file} is not a log of training: {cause}") from None
     return lines
 
@@ -214,6 +216,11 @@ def codes_sha256(codes: CodeSet) -> str:
     for array in (codes.query_codes, codes.database_codes):
         digest.update(np.ascontiguousarray(array, "<u8").data)
     return digest.hexdigest()
+
+
+def _no_number(name: str) -> None:
+    """For NaN and Infinity, which Python's json reads although they are no JSON."""
+    raise ValueError(f"{name} is not a number")
 
 
 def _arrays(file: Path) -> dict[str, np.ndarray]:

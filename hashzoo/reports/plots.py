@@ -23,7 +23,7 @@ FORMATS = ("png", "svg")
 
 # Which figure, what of a run's folder it needs, and what to say where that is nowhere.
 KINDS: dict[str, tuple[Callable[[ShownRows], Figure], dict[str, bool], str]] = {
-    "pr": (figures.precision_recall, {}, "a precision-recall curve"),
+    "pr": (figures.precision_recall, {"curves": True}, "a precision-recall curve"),
     "bits": (figures.bits, {"codes": True}, "codes (codes.npz)"),
     "distances": (figures.distances, {"codes": True}, "codes (codes.npz)"),
     "training": (figures.training, {"log": True}, "a log of training (log.jsonl)"),

@@ -56,11 +56,14 @@ class Shown:
 ShownRows = dict[str, dict[int, Shown]]  # by label, best first, then by code length
 
 
-def shown_rows(runs: Sequence[Run], *, codes: bool = False, log: bool = False, queries: int = 0) -> ShownRows:
+def shown_rows(
+    runs: Sequence[Run], *, curves: bool = False, codes: bool = False, log: bool = False, queries: int = 0
+) -> ShownRows:
     """Of comparable runs, the one with the lowest seed of each row and code length.
 
     Args:
         runs: with records that one leaderboard may hold.
+        curves: whether a record without curves lacks something.
         codes: whether to measure the codes files.
         log: whether to read the logs of training.
         queries: how many to answer, evenly spaced over the query split; with `codes` only.
@@ -70,7 +73,7 @@ def shown_rows(runs: Sequence[Run], *, codes: bool = False, log: bool = False, q
     parts = labelled_rows([run.record for run in runs])
     return {
         label: {
-            bits: _shown(folders[id(record)], codes, log, queries)
+            bits: _shown(folders[id(record)], curves, codes, log, queries)
             for bits, record in sorted(_lowest_seeds(parts[label]).items())
         }
         for label in board.rows
@@ -96,8 +99,8 @@ def _lowest_seeds(records: Sequence[Record]) -> dict[int, Record]:
     return {record["bits"]: record for record in sorted(records, key=lambda r: -r["seed"])}
 
 
-def _shown(run: Run, codes: bool, log: bool, queries: int) -> Shown:
-    missing = []
+def _shown(run: Run, curves: bool, codes: bool, log: bool, queries: int) -> Shown:
+    missing = ["result.json: no curves"] if curves and not run.record.get("curves") else []
     found, lines = None, []
     if codes:
         try:
@@ -108,7 +111,7 @@ def _shown(run: Run, codes: bool, log: bool, queries: int) -> Shown:
         try:
             lines = read_log(run)
             if not lines and "epochs" in run.record["config"]:
-                missing.append("log.jsonl: no such file")
+                missing.append("log.jsonl: missing or empty")
         except InvalidInput as reason:
             missing.append(_without_folder(reason, run))
     return Shown(run.record, found, tuple(lines), tuple(missing))

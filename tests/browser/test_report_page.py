@@ -17,6 +17,7 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra [b
 pytestmark = pytest.mark.browser
 
 ANSWERS = ".answers li"
+PATIENCE = 120_000  # ms; a screenshot takes a second, unless all cores are busy
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,7 @@ def opened(chromium, request):
     def open_page(file, scheme="light", width=1280):
         context = chromium.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
         request.addfinalizer(context.close)
+        context.set_default_timeout(PATIENCE)
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))

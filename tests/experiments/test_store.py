@@ -205,8 +205,25 @@ def test_a_log_has_a_line_for_each_epoch(tmp_path):
     assert [line["losses"]["a"] for line in store.read_log(run)] == [0.5, 0.25]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"epoch": 1}', '{"epoch": "1", "losses": {}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        '{"epoch": 1}',
+        '{"epoch": 1, "losses": [1]}',
+        '{"epoch": "1", "losses": {}}',
+        '{"epoch": 1, "losses": {"a": "1"}}',
+        '{"epoch": 1, "losses": {"a": NaN}}',
+    ],
+)
 def test_a_damaged_log_is_named(tmp_path, text):
     (tmp_path / "log.jsonl").write_text(text)
     with pytest.raises(InvalidInput, match=r"log\.jsonl is not a log of training"):
         store.read_log(store.Run(tmp_path, {}))
+
+
+def test_a_record_with_what_is_no_number_is_refused(tmp_path):
+    (tmp_path / "result.json").write_text('{"schema": 1, "metrics": {"map": NaN}}')
+    with pytest.raises(InvalidInput, match="NaN is not a number"):
+        store.read_record(tmp_path / "result.json")

@@ -114,7 +114,7 @@ def test_what_is_missing_is_named_without_its_folder(finished_runs, tmp_path):
     assert missing["lsh 4 bits, seed 0"] == ("codes.npz: no such file",)
     assert missing["lsh 12 bits, seed 0"] == ("codes.npz: these are not the codes of its record",)
     assert missing["dsh 4 bits, seed 0"][0].startswith("log.jsonl is not a log of training")
-    assert missing["dsh 12 bits, seed 0"] == ("log.jsonl: no such file",)
+    assert missing["dsh 12 bits, seed 0"] == ("log.jsonl: missing or empty",)
     assert str(tmp_path) not in str(missing)
 
 

@@ -237,6 +237,17 @@ def test_records_alone_make_a_page(finished_runs, tree, tmp_path):
     assert "retrieval explorer: no run has codes" in left_out
 
 
+def test_a_record_without_curves_says_so(finished_runs, tree):
+    runs = [
+        Run(run.folder, {key: value for key, value in run.record.items() if key != "curves"})
+        for run in find_runs(finished_runs)
+    ]
+    _, document, notes = made(runs, tree)
+    assert "left out: dsh 4 bits, seed 0: result.json: no curves" in notes
+    assert not document.all("figure", id="pr-0")
+    assert document.all("figure", id="map-0")
+
+
 @pytest.mark.parametrize("other", [False, True])
 def test_without_the_images_there_is_no_explorer(finished_runs, tree, tmp_path, other):
     if other:

@@ -81,7 +81,7 @@ def page(runs: Sequence[Run], source: ImageSource, queries: int, note: Note) -> 
 
 def _part(number: int, runs: list[Run], source: ImageSource, queries: int, note: Note) -> _Part:
     (board,) = boards([run.record for run in runs])
-    rows = shown_rows(runs, codes=True, log=True, queries=queries)
+    rows = shown_rows(runs, curves=True, codes=True, log=True, queries=queries)
     left_out = [f"{shown.name}: {reason}" for shown in every(rows) for reason in shown.missing]
     explorer = None
     if not queries:
