@@ -27,10 +27,18 @@ def python(session: nox.Session, *arguments: str, **options: object) -> None:
 
 
 def install(session: nox.Session, extra: str = "dev") -> None:
-    """hashzoo and the DFEH plugin, editable, in `.venv`."""
+    """hashzoo and the DFEH plugin, editable, in `.venv`; again only after a change of what is installed or compiled."""
     if not PYTHON.exists():
         session.run("python", "-m", "venv", str(VENV), external=True)
+    stamp = VENV / f"installed-{extra}"
+    inputs = [ROOT / "setup.py", ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml")]
+    inputs += [path for path in ROOT.glob("csrc/**/*") if path.is_file()]
+    built_with = repr(sorted(item for item in os.environ.items() if item[0].startswith("HASHZOO_")))
+    newest = max(path.stat().st_mtime for path in inputs)
+    if stamp.exists() and stamp.stat().st_mtime > newest and stamp.read_text() == built_with:
+        return
     python(session, "-m", "pip", "install", "--quiet", "-e", f".[{extra}]", "-e", "plugins/dfeh")
+    stamp.write_text(built_with)
 
 
 @nox.session
