@@ -44,7 +44,7 @@ def test_a_backbone_without_weights_is_refused():
 
 
 def test_an_unknown_backbone_is_named():
-    with pytest.raises(UnknownName, match="no backbone named 'resnet19'; did you mean 'resnet1"):
+    with pytest.raises(UnknownName, match="no backbone named 'resnet19'; did you mean 'resnet"):
         described("deep:resnet19", "DEFAULT")
 
 
