@@ -29,7 +29,11 @@ WORKS = {
 
 def build(folder: Path) -> Path:
     """The driver with the flags of setup.py."""
-    sources = [ROOT / "benchmarks/native/kernels.cpp", *sorted((ROOT / "csrc").glob("[ck]*/*.cpp"))]
+    folders = (ROOT / "csrc" / name for name in ("core", "kernels"))
+    sources = [
+        ROOT / "benchmarks/native/kernels.cpp",
+        *(file for part in folders for file in sorted(part.glob("*.cpp"))),
+    ]
     program = folder / "kernels"
     flags = ["-std=c++17", "-O3", "-pthread", f"-I{ROOT / 'csrc'}"]
     subprocess.run(["c++", *flags, *map(str, sources), "-o", str(program)], check=True)
