@@ -23,7 +23,9 @@ WORKS = {
     "count48": "counts of 10 classes, 48 bits",
     "quick12": "the same without the stable order, 12 bits",
     "quick48": "the same without the stable order, 48 bits",
+    "top16": "top_k, k=16 (0.2 % of the rows), 64 bits",
     "top100": "top_k, k=100, 64 bits",
+    "top164": "top_k, k=164 (2 % of the rows), 64 bits",
 }
 
 

@@ -26,10 +26,11 @@ int main(int argc, char** argv) {
     if (work.rfind("row", 0) == 0) {
         std::vector<std::uint16_t> out(queries * rows);
         distances(q, d, out.data(), one);
-    } else if (work == "top100") {
-        std::vector<std::int32_t> distance(100 * queries);
-        std::vector<std::int64_t> index(100 * queries);
-        top_k(q, d, 100, distance.data(), index.data(), one);
+    } else if (work.rfind("top", 0) == 0) {
+        const std::size_t k = std::stoul(work.substr(3));
+        std::vector<std::int32_t> distance(k * queries);
+        std::vector<std::int64_t> index(k * queries);
+        top_k(q, d, k, distance.data(), index.data(), one);
     } else {
         std::vector<std::int64_t> query_class(queries), row_class(rows);
         for (std::size_t i = 0; i < queries; ++i) query_class[i] = static_cast<std::int64_t>(i % 10);
