@@ -204,13 +204,13 @@ def series_hash(cell: Cell, data: LoadedDataset) -> str:
 
 
 def _within_budget(cell: Cell, data: LoadedDataset, options: RunOptions, reporter: Reporter) -> Cell:
-    method = method_of(cell, data, options)
     if cell.budget_s is None or cell.probe is not None:
         return cell
     if options.resume:
         raise InvalidInput(
             "a budget would be measured anew: --resume goes on with the --epochs that the first run named"
         )
+    method = method_of(cell, data, options)
     assert isinstance(method, DeepMethod)
     return fit_epochs(cell, method, data, reporter)
 
