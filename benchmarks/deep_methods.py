@@ -2,8 +2,8 @@
 
     python benchmarks/deep_methods.py --data-root DIR --out runs
 
-Runs `hashzoo run METHOD --budget 10m` for each, one after the other, and prints the table of the records. A method
-that has a record with a budget in --out is not run again, so an interrupted table goes on where it stopped.
+Runs `hashzoo run METHOD --budget 10m` for each, one after the other, and prints the table of the records. What is
+in --out already is not run again, so an interrupted table goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -13,21 +13,10 @@ from pathlib import Path
 
 from hashzoo import DATASETS, METHODS, DeepMethod
 from hashzoo.cli.types import duration
-from hashzoo.experiments.runner import RunOptions, plan, run_cell
-from hashzoo.experiments.store import Record, find_records
+from hashzoo.experiments.cell import plan
+from hashzoo.experiments.runner import RunOptions, run_cell
+from hashzoo.experiments.store import Record
 from hashzoo.reports.progress import ErrorStream
-
-
-def finished(out: Path, arguments: argparse.Namespace) -> dict[str, Record]:
-    """The records of this table that are there already, by method."""
-    dataset = arguments.dataset.partition("@")[0]
-    return {
-        record["method"]: record
-        for record in (find_records(out) if out.is_dir() else [])
-        if (record["dataset"], record["bits"], record["seed"]) == (dataset, arguments.bits, arguments.seed)
-        and (record.get("budget") or {}).get("seconds") == arguments.budget
-        and record["config"]["backbone"] == arguments.backbone
-    }
 
 
 def main() -> None:
@@ -47,19 +36,18 @@ def main() -> None:
     reporter = ErrorStream()
     name, _, protocol = arguments.dataset.partition("@")
     data = DATASETS.get(name)(arguments.data_root, protocol=protocol or None).load()
-    options = RunOptions(arguments.out, force=True)  # what was interrupted starts over, with a probe of its own
-    records = finished(arguments.out, arguments)
+    options = RunOptions(arguments.out, resume=True)
+    records: dict[str, Record] = {}
     for method in names:
-        if method not in records:
-            cells = plan(
-                method,
-                [arguments.bits],
-                {"backbone": arguments.backbone},
-                seed=arguments.seed,
-                budget_s=arguments.budget,
-                reporter=reporter,
-            )
-            records[method] = run_cell(cells[0], data, options, reporter)
+        (cell,) = plan(
+            method,
+            [arguments.bits],
+            {"backbone": arguments.backbone},
+            seed=arguments.seed,
+            budget_s=arguments.budget,
+            reporter=reporter,
+        )
+        records[method] = run_cell(cell, data, options, reporter)
     (lsh,) = plan("lsh", [arguments.bits], {}, seed=arguments.seed, reporter=reporter)
     floor = run_cell(lsh, data, options, reporter)["metrics"]["map"]
 

@@ -42,8 +42,8 @@ def add_to(commands: Commands) -> None:
 
 
 def bench(arguments: argparse.Namespace) -> None:
+    from hashzoo.experiments.cell import plan
     from hashzoo.experiments.grid import Job
-    from hashzoo.experiments.runner import plan
     from hashzoo.methods.base import METHODS
     from hashzoo.reports.leaderboard import FORMATS, boards, printed_by
     from hashzoo.reports.progress import ErrorStream

@@ -12,8 +12,8 @@ from hashzoo.cli.data_options import add_reading_options, reading_options
 from hashzoo.cli.types import duration, positive, seeds, split_seed
 
 if TYPE_CHECKING:
+    from hashzoo.experiments.cell import Reporter
     from hashzoo.experiments.grid import Job, Outcome, Source
-    from hashzoo.experiments.runner import Reporter
 
 
 def add_grid_options(parser: argparse.ArgumentParser) -> None:

@@ -21,8 +21,8 @@ from hashzoo.cli.grid_options import (
 from hashzoo.cli.types import Commands, add_command, code_lengths, names
 
 if TYPE_CHECKING:
+    from hashzoo.experiments.cell import Reporter
     from hashzoo.experiments.reproduction import Wanted
-    from hashzoo.experiments.runner import Reporter
     from hashzoo.methods.base import Method
     from hashzoo.methods.paper_tables import PaperTable
     from hashzoo.reports.table import Table

@@ -80,7 +80,8 @@ def add_to(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from hashzoo.datasets.base import DATASETS
-    from hashzoo.experiments.runner import RunOptions, plan, run_cells
+    from hashzoo.experiments.cell import plan
+    from hashzoo.experiments.runner import RunOptions, run_cells
     from hashzoo.methods.base import METHODS
     from hashzoo.plugins import class_in_file, is_file_reference
     from hashzoo.reports import table

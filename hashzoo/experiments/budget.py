@@ -2,48 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
-from hashzoo.errors import InvalidSetting
-from hashzoo.methods.base import DeepMethod, Method
-from hashzoo.settings import require
+from hashzoo.datasets.base import LoadedDataset
+from hashzoo.errors import InvalidInput, InvalidSetting
+from hashzoo.experiments import store
+from hashzoo.experiments.cell import Cell, Reporter, config_hash, method_of
+from hashzoo.experiments.selection import with_held_out
+from hashzoo.files import write_atomically
+from hashzoo.methods.base import DeepMethod
 from hashzoo.training.trainer import TrainOptions, measure_pace
-
-if TYPE_CHECKING:
-    from hashzoo.datasets.base import LoadedDataset
-    from hashzoo.experiments.runner import Cell, Reporter
 
 PROBE = 0.02  # of the budget, and not taken from it
 
 
-def check_budget(cls: type[Method], budget_s: float, settings: Mapping[str, str]) -> None:
-    """Refuse a budget that cannot be, or beside `epochs`.
+def within_budget(
+    cell: Cell, data: LoadedDataset, out: Path, reporter: Reporter, *, anew: bool = False, download: bool = False
+) -> Cell:
+    """The cell with as many whole epochs as its budget holds, and what they were chosen by; as it is without a budget.
 
-    Raises:
-        InvalidSetting: with the reason.
-    """
-    if not issubclass(cls, DeepMethod):
-        raise InvalidSetting(f"{cls.name} trains no network: it has no budget")
-    if "epochs" in settings:
-        raise InvalidSetting("expected either a budget or epochs, got both")
-    require(budget_s > 0, "budget", "more than 0 seconds", budget_s)
+    If there is a run of this cell below `out`, finished or with a checkpoint, its epochs are taken. Else a probe trains
+    for `PROBE` of the budget and is thrown away: the epochs are the budget, less what comes before the first epoch,
+    over the time of an epoch, rounded down. They become a setting like any other, so that schedules end where training
+    does, and a run with the same `epochs` and no budget gives the same codes.
 
-
-def fit_epochs(cell: Cell, method: DeepMethod, data: LoadedDataset, reporter: Reporter) -> Cell:
-    """The cell with as many whole epochs as its budget holds, and what they were chosen by.
-
-    A probe trains for `PROBE` of the budget and is thrown away. The epochs are the budget, less what comes before the
-    first epoch, over the time of an epoch, rounded down. They become a setting like any other, so that schedules end
-    where training does, and a run with the same `epochs` and no budget gives the same codes.
+    Args:
+        anew: measure even if there is a run.
 
     Raises:
         InvalidSetting: the budget is shorter than an epoch.
+        InvalidInput: the method cannot take the data.
     """
+    if cell.budget_s is None or cell.probe is not None:
+        return cell
+    known = None if anew else _begun(cell, data, out)
+    return known or _probed(cell, data, reporter, download=download)
+
+
+def write_budget(folder: Path, cell: Cell) -> None:
+    """Note in the folder of an unfinished run what `within_budget` found, so that it can be gone on with."""
+    if cell.budget_s is not None:
+        facts = {"seconds": cell.budget_s, "probe": dict(cell.probe or {}), "epochs": cell.config.epochs}
+        write_atomically(folder / store.BUDGET, json.dumps(facts, indent=1).encode())
+
+
+def _probed(cell: Cell, data: LoadedDataset, reporter: Reporter, *, download: bool) -> Cell:
     assert cell.budget_s is not None
+    data, best = with_held_out(cell.config, data, cell.seed)
+    method = method_of(cell, data, download=download)
+    assert isinstance(method, DeepMethod)
     options = TrainOptions(seed=cell.seed, device=cell.device, precision=cell.precision)
-    pace = measure_pace(method, data.train, data.augmentation, options, seconds=PROBE * cell.budget_s)
+    pace = measure_pace(method, data.train, data.augmentation, options, seconds=PROBE * cell.budget_s, best=best)
     epochs = int((cell.budget_s - pace.prepare_s) / pace.epoch_s)
     if epochs < 1:
         needed = pace.prepare_s + pace.epoch_s
@@ -54,9 +67,46 @@ def fit_epochs(cell: Cell, method: DeepMethod, data: LoadedDataset, reporter: Re
         "steps": pace.measured_steps,
         "images_per_second": round(pace.images_per_second, 1),
         "prepare_s": round(pace.prepare_s, 3),
+        "validate_s": round(pace.validate_s, 3),
     }
     reporter.note(
         f"{cell.title}: {pace.images_per_second:,.0f} images/s over {pace.measured_steps} steps; {epochs} epochs fit "
         f"into {cell.budget_s:g} s (--epochs {epochs} gives the same codes)"
     )
     return replace(cell, config=replace(cell.config, epochs=epochs), probe=probe)
+
+
+def _begun(cell: Cell, data: LoadedDataset, out: Path) -> Cell | None:
+    """The cell as it was run before with this budget."""
+    folder = store.cell_folder(
+        out,
+        dataset=data.name,
+        protocol=data.protocol,
+        method=cell.method,
+        bits=cell.bits,
+        seed=cell.seed,
+        config_hash="*",
+    )
+    for run, facts in _stored_budgets(folder):
+        if facts.get("seconds") == cell.budget_s:
+            alike = replace(cell, config=replace(cell.config, epochs=facts["epochs"]), probe=facts["probe"])
+            if run.name.endswith(f"-{config_hash(alike, data)}"):
+                return alike
+    return None
+
+
+def _stored_budgets(folders: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """Folder, and what is known of its budget, finished runs first."""
+    found = sorted(folders.parent.glob(folders.name))
+    for folder in found:
+        if (folder / store.RESULT).exists():
+            try:
+                record = store.read_record(folder / store.RESULT)
+            except InvalidInput:
+                continue  # run again, and said so, by whoever runs it
+            yield folder, {**(record.get("budget") or {}), "epochs": record["config"].get("epochs")}
+    for folder in found:
+        try:
+            yield folder, json.loads((folder / store.BUDGET).read_text())
+        except (OSError, ValueError):
+            continue

@@ -18,11 +18,9 @@ from typing import Any
 
 from hashzoo.datasets.base import DATASETS, LoadedDataset
 from hashzoo.errors import HashzooError, InvalidInput
-from hashzoo.experiments import store
-from hashzoo.experiments.budget import fit_epochs
-from hashzoo.experiments.runner import Cell, Reporter, RunOptions, config_hash, method_of, run_cell
+from hashzoo.experiments.cell import Cell, Reporter
+from hashzoo.experiments.runner import RunOptions, run_cell
 from hashzoo.experiments.store import Record
-from hashzoo.methods.base import DeepMethod
 from hashzoo.training.trainer import Observer
 
 
@@ -108,7 +106,7 @@ def _run(job: Job, options: RunOptions, reporter: Reporter, threads: int | None)
         if threads:
             _use_threads(threads)
         data = _load(job.source)
-        record = run_cell(_within_budget(job.cell, data, options, reporter), data, options, reporter)
+        record = run_cell(job.cell, data, options, reporter)
     except HashzooError as mistake:
         failure = " ".join(str(mistake).split())
     except Exception as bug:  # of a method: it must not cost the other cells
@@ -116,24 +114,6 @@ def _run(job: Job, options: RunOptions, reporter: Reporter, threads: int | None)
         reason = " ".join(str(bug).split())
         failure = f"{type(bug).__name__}: {reason} ({os.path.basename(frame.filename)}, line {frame.lineno})"
     return Outcome(job, record, failure, time.perf_counter() - started)
-
-
-def _within_budget(cell: Cell, data: LoadedDataset, options: RunOptions, reporter: Reporter) -> Cell:
-    """With the epochs of a finished record of the same budget, else with those that a probe finds."""
-    if cell.budget_s is None:
-        return cell
-    folder = options.out / data.name / data.protocol / cell.method
-    finished = store.find_records(folder) if folder.is_dir() and not options.force else []
-    for record in finished:
-        budget = record.get("budget")
-        if budget and budget["seconds"] == cell.budget_s:
-            config = replace(cell.config, epochs=record["config"]["epochs"])
-            alike = replace(cell, config=config, probe=budget["probe"])
-            if config_hash(alike, data) == record["config_hash"]:
-                return alike
-    method = method_of(cell, data, options)
-    assert isinstance(method, DeepMethod)
-    return fit_epochs(cell, method, data, reporter)
 
 
 @lru_cache(maxsize=1)  # jobs come dataset by dataset

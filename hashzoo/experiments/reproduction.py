@@ -13,8 +13,8 @@ from hashzoo.errors import InvalidInput, UnknownName
 from hashzoo.evaluators.base import CodeSet
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import store
+from hashzoo.experiments.cell import plan
 from hashzoo.experiments.grid import Job, Outcome, Source
-from hashzoo.experiments.runner import plan
 from hashzoo.experiments.store import Record
 from hashzoo.methods.base import METHODS, Method
 from hashzoo.methods.paper_tables import PaperRow, PaperTable, paper_table

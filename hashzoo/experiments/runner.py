@@ -6,73 +6,35 @@ import hashlib
 import json
 import shlex
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal, Protocol
 
 import numpy as np
 
 import hashzoo
-from hashzoo.backbones.base import BACKBONES
 from hashzoo.datasets.base import LoadedDataset
-from hashzoo.errors import HashzooError, InvalidInput, InvalidSetting, StorageError
+from hashzoo.errors import HashzooError, InvalidInput, StorageError
 from hashzoo.evaluators.base import CodeSet, Evaluation
 from hashzoo.evaluators.bit_statistics import BitStatistics
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import store
-from hashzoo.experiments.budget import check_budget, fit_epochs
-from hashzoo.experiments.environment import choose_device, describe, has_native_bf16, owner_of
+from hashzoo.experiments.budget import within_budget, write_budget
+from hashzoo.experiments.cell import Cell, Reporter, config_hash, identity, method_of, series_hash, short_hash
+from hashzoo.experiments.environment import describe, owner_of
 from hashzoo.experiments.selection import facts_of, with_held_out
 from hashzoo.experiments.store import Record
-from hashzoo.features.base import described, features_of
+from hashzoo.features.base import features_of
 from hashzoo.features.table import split_features
 from hashzoo.files import write_atomically
-from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task, require_contrast
+from hashzoo.methods.base import DeepMethod, Method, ShallowMethod
 from hashzoo.methods.encoder import Encoder, NetworkEncoder, ProjectionEncoder
-from hashzoo.methods.presets import preset_settings
 from hashzoo.reports.curves import pr_curve_png
-from hashzoo.settings import configure, require
 from hashzoo.training.checkpoint import Checkpoint
 from hashzoo.training.profile import Profile
 from hashzoo.training.trainer import Observer, TrainOptions, train
 from hashzoo.training.validation import BestEpoch
-
-
-class Reporter(Protocol):
-    """Who is told what happens."""
-
-    def note(self, text: str) -> None:
-        """One line."""
-
-    def training(self, title: str, epochs: int) -> AbstractContextManager[Observer]:
-        """Open while a network trains for `epochs`."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Everything that decides a number, except for the data; made by `plan`.
-
-    Preset and budget decide nothing but settings, which are in `config` by the time the cell runs.
-    """
-
-    method: str
-    bits: int
-    config: Any  # an instance of the method's Config
-    seed: int = 0
-    device: str = "cpu"
-    precision: Literal["fp32", "bf16"] = "fp32"
-    image_size: int | None = None
-    topk: int | None = None  # None takes the protocol's
-    preset: str | None = None  # what `config` started from, for the record
-    budget_s: float | None = None  # how long to train; `epochs` is set by a probe then
-    probe: Mapping[str, float] | None = None  # what the epochs of a budget were chosen by
-
-    @property
-    def title(self) -> str:
-        return f"{self.method} {self.bits} bits"
 
 
 @dataclass(frozen=True)
@@ -88,62 +50,6 @@ class RunOptions:
     profile: Profile | None = None  # to be filled in
 
 
-def plan(
-    method: str,
-    bits: Sequence[int],
-    settings: Mapping[str, str],
-    *,
-    seed: int = 0,
-    device: str = "auto",
-    precision: str = "auto",
-    image_size: int | None = None,
-    topk: int | None = None,
-    preset: str | None = None,
-    budget_s: float | None = None,
-    reporter: Reporter,
-) -> list[Cell]:
-    """A cell for each code length; everything that can be checked without the data is.
-
-    Args:
-        settings: words as after `--set`, and `backbone`, `weights`, `epochs` from flags of their own.
-        device: "auto", "cpu" or "cuda".
-        precision: "auto", "fp32" or "bf16"; auto takes bf16 where the hardware multiplies it.
-        preset: one of the method's; `settings` go on top of it.
-        budget_s: seconds to train for, instead of `epochs`.
-
-    Raises:
-        UnknownName: no such method, preset, setting or backbone.
-        InvalidSetting: a value that cannot be.
-    """
-    cls = METHODS.get(method)
-    deep = issubclass(cls, DeepMethod)
-    if not deep and (given := [name for name in ("backbone", "epochs", "validate") if name in settings]):
-        raise InvalidSetting(f"{cls.name} trains no network: it has no {' and no '.join(given)}")
-    if budget_s is not None:
-        check_budget(cls, budget_s, settings)
-    if deep and "features" in settings:
-        raise InvalidSetting(f"{cls.name} learns from images: it has no features")
-    config: Any = configure(cls.Config, {**preset_settings(cls, preset), **settings}, owner=cls.name)
-    if deep:
-        config = replace(config, backbone=BACKBONES.get(config.backbone).name)
-    for length in bits:
-        require(1 <= length <= 4096, "bits", "1 to 4096", length)
-    require(0 <= seed < 2**32, "seed", "0 to 4294967295", seed)
-    require(topk is None or topk >= 1, "topk", "at least 1", topk)
-
-    if not deep:
-        if precision == "bf16" or device == "cuda":
-            reporter.note(f"{cls.name} trains no network: it runs on the CPU in fp32")
-        device, precision = "cpu", "fp32"
-    device = choose_device(device)
-    if precision == "auto":
-        precision = "bf16" if has_native_bf16(device) else "fp32"
-    elif precision == "bf16" and not has_native_bf16(device):
-        reporter.note(f"bf16 is only emulated on this {device}, which is many times slower than fp32")
-    kind: Literal["fp32", "bf16"] = "bf16" if precision == "bf16" else "fp32"
-    return [Cell(cls.name, length, config, seed, device, kind, image_size, topk, preset, budget_s) for length in bits]
-
-
 def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, reporter: Reporter) -> list[Record]:
     """Check every cell, then run them in order.
 
@@ -154,10 +60,13 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
     """
     for note in data.notes:
         reporter.note(f"{data.title}: {note}")
-    cells = [_within_budget(cell, data, options, reporter) for cell in cells]
+    cells = [
+        within_budget(cell, data, options.out, reporter, anew=options.force, download=options.download)
+        for cell in cells
+    ]
     folders = [_checked_folder(cell, data, options) for cell in cells]
     for cell in cells[:1]:
-        method = method_of(cell, data, options)
+        method = method_of(cell, data, download=options.download)
         if _sampler(method) == "shuffled" and cell.config.sampler == "class_aware":
             reporter.note(
                 f"{cell.method}: images have several labels, so batches are shuffled, not class-aware; "
@@ -171,52 +80,8 @@ def run_cell(cell: Cell, data: LoadedDataset, options: RunOptions, reporter: Rep
     return run_cells([cell], data, options, reporter)[0]
 
 
-def identity(cell: Cell, data: LoadedDataset) -> dict[str, Any]:
-    """Everything that can change the number, in types that JSON has."""
-    ranking = HammingRanking.Config(topk=cell.topk or data.topk)
-    return {
-        "schema": store.SCHEMA,
-        "method": cell.method,
-        "config": _described(cell.config),
-        "dataset": data.name,
-        "protocol": data.protocol,
-        "split_sha256": data.split_sha256,
-        "images_sha256": data.images_sha256,
-        "augmentation": asdict(data.augmentation),
-        "bits": cell.bits,
-        "seed": cell.seed,
-        "device_type": cell.device,
-        "precision": cell.precision,
-        "image_size": cell.image_size,
-        "evaluation": ranking.to_dict(),
-        "versions": {"hashzoo": hashzoo.__version__, **owner_of(METHODS.get(cell.method))},
-    }
-
-
-def config_hash(cell: Cell, data: LoadedDataset) -> str:
-    """Twelve hexadecimal digits over `identity`."""
-    return _short_hash(identity(cell, data))
-
-
-def series_hash(cell: Cell, data: LoadedDataset) -> str:
-    """The same, but for the code length: what a row of a table has in common."""
-    return _short_hash({key: value for key, value in identity(cell, data).items() if key != "bits"})
-
-
-def _within_budget(cell: Cell, data: LoadedDataset, options: RunOptions, reporter: Reporter) -> Cell:
-    if cell.budget_s is None or cell.probe is not None:
-        return cell
-    if options.resume:
-        raise InvalidInput(
-            "a budget would be measured anew: --resume goes on with the --epochs that the first run named"
-        )
-    method = method_of(cell, data, options)
-    assert isinstance(method, DeepMethod)
-    return fit_epochs(cell, method, data, reporter)
-
-
 def _checked_folder(cell: Cell, data: LoadedDataset, options: RunOptions) -> Path:
-    method_of(cell, data, options)
+    method_of(cell, data, download=options.download)
     folder = store.cell_folder(
         options.out,
         dataset=data.name,
@@ -253,12 +118,14 @@ def _run(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, rep
             result.unlink(missing_ok=True)
             if options.force:
                 checkpoint.remove()
+            write_budget(folder, cell)
             with (options.profile or Profile()).whole():
                 record = _fresh(cell, data, folder, options, reporter)
             checkpoint.remove()
+            (folder / store.BUDGET).unlink(missing_ok=True)
         except BaseException as cause:
             if not result.exists():
-                store.discard(folder, keep_log=checkpoint.exists())
+                store.discard(folder, resumable=checkpoint.exists())
             if isinstance(cause, OSError) and not isinstance(cause, HashzooError):
                 raise StorageError(f"cannot write in {folder}: {cause.strerror or cause}") from cause
             raise
@@ -271,7 +138,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
     """Train, encode, measure and write."""
     profile = options.profile or Profile()
     data, best = with_held_out(cell.config, data, cell.seed)
-    method = method_of(cell, data, options)
+    method = method_of(cell, data, download=options.download)
     encoder: Encoder
     selection = None
     if isinstance(method, DeepMethod):
@@ -314,7 +181,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "preset": cell.preset,
         "config": facts["config"],
         "sampler": _sampler(method),
-        "config_hash": _short_hash(facts),
+        "config_hash": short_hash(facts),
         "series": series_hash(cell, data),
         "selection": selection,
         "metrics": ranking.metrics | bits.metrics,
@@ -400,39 +267,9 @@ def _sampling(method: Method, images: int) -> dict[str, int]:
     return method.sampling(images) if isinstance(method, ShallowMethod) else {}
 
 
-def method_of(cell: Cell, data: LoadedDataset, options: RunOptions) -> Method:
-    """The method of a cell, ready to learn from the data.
-
-    Raises:
-        InvalidInput: it cannot take the data.
-    """
-    cls = METHODS.get(cell.method)
-    if data.multi_label and not cls.multi_label:
-        able = [name for name in METHODS.names() if METHODS.get(name).multi_label][:3]
-        raise InvalidInput(
-            f"{cell.method} needs one label an image, and {data.name} has several; these can: {', '.join(able)}"
-        )
-    require_contrast(cls, data.train.labels)
-    height, width = data.train.images.shape[1:3]
-    task = Task(len(data.classes), len(data.train), (height, width), data.multi_label)
-    return cls(cell.bits, task, cell.config, download=options.download)
-
-
 def _sampler(method: Method) -> str | None:
     """What made the batches of a deep method."""
     return method.sampler_in_effect() if isinstance(method, DeepMethod) else None
-
-
-def _described(config: Any) -> dict[str, Any]:
-    """The settings; a file of weights or a model by its content, since its path means nothing elsewhere."""
-    settings: dict[str, Any] = config.to_dict()
-    if isinstance(config, ShallowMethod.Config):
-        settings["features"] = described(config.features, config.weights)
-    weights = settings.get("weights")
-    if isinstance(weights, str) and Path(weights).is_file():
-        digest = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
-        settings["weights"] = f"{Path(weights).name} sha256:{digest}"
-    return settings
 
 
 def _progress(index: Path, cell: Cell) -> str:
@@ -441,10 +278,6 @@ def _progress(index: Path, cell: Cell) -> str:
         return f"{position['epoch']} of {cell.config.epochs} epochs done"
     except (OSError, ValueError, KeyError, TypeError):
         return "its checkpoint is damaged"
-
-
-def _short_hash(facts: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def without_paths(words: Sequence[str]) -> str:

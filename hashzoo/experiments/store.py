@@ -21,6 +21,7 @@ from hashzoo.evaluators.base import CodeSet
 from hashzoo.files import write_atomically
 
 SCHEMA = 1
+BUDGET = "budget.json"  # of an unfinished run
 RESULT, CODES, MODEL, CURVE, LOG = "result.json", "codes.npz", "model.safetensors", "pr_curve.png", "log.jsonl"
 
 Record = dict[str, Any]
@@ -83,9 +84,9 @@ def made_folder(folder: Path) -> Iterator[None]:
                 break
 
 
-def discard(folder: Path, *, keep_log: bool) -> None:
-    """Take away what a run that failed may have written; its checkpoint stays, and the log if that has a use."""
-    for name in (MODEL, CODES, CURVE, *(() if keep_log else (LOG,))):
+def discard(folder: Path, *, resumable: bool) -> None:
+    """Take away what a run that failed may have written, but for what going on with its checkpoint needs."""
+    for name in (MODEL, CODES, CURVE, *(() if resumable else (LOG, BUDGET))):
         (folder / name).unlink(missing_ok=True)
 
 

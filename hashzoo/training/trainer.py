@@ -103,10 +103,11 @@ class Pace:
     measured_steps: int
     steps: int  # of an epoch
     batch_size: int  # images a step
+    validate_s: float = 0.0  # after each epoch
 
     @property
     def epoch_s(self) -> float:
-        return self.steps * self.step_s
+        return self.steps * self.step_s + self.validate_s
 
     @property
     def images_per_second(self) -> float:
@@ -114,13 +115,19 @@ class Pace:
 
 
 def measure_pace(
-    method: DeepMethod, split: Split, augmentation: Augmentation, options: TrainOptions, *, seconds: float
+    method: DeepMethod,
+    split: Split,
+    augmentation: Augmentation,
+    options: TrainOptions,
+    *,
+    seconds: float,
+    best: BestEpoch | None = None,
 ) -> Pace:
     """Train for about `seconds`, throw it away and say how fast it went.
 
-    The first `WARM_UP` steps are not measured; at least `FEWEST` are.
+    The first `WARM_UP` steps are not measured; at least `FEWEST` are. `best` looks once.
     """
-    return _Training(method, split, augmentation, options, None, "", None, Profile()).pace(seconds)
+    return _Training(method, split, augmentation, options, None, "", None, Profile(), best).pace(seconds)
 
 
 class _Training:
@@ -202,7 +209,12 @@ class _Training:
             self._finished_step(measured, order)
             measured += 1
         step_s = (time.perf_counter() - started) / measured
-        return Pace(self.prepared_s, step_s, measured, len(order), order.shape[1])
+        validate_s = 0.0
+        if self.best is not None:
+            started = time.perf_counter()
+            self.best.look_at(self._encoder(), 1)
+            validate_s = time.perf_counter() - started
+        return Pace(self.prepared_s, step_s, measured, len(order), order.shape[1], validate_s)
 
     def _finished_step(self, step: int, order: Tensor) -> None:
         """A step, and no return before a GPU has done it."""

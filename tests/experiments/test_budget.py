@@ -6,9 +6,11 @@ import pytest
 
 from hashzoo.errors import InvalidInput, InvalidSetting
 from hashzoo.experiments import budget
-from hashzoo.experiments.runner import RunOptions, config_hash, plan, run_cell
+from hashzoo.experiments.cell import config_hash, plan
+from hashzoo.experiments.runner import RunOptions, run_cell
 from hashzoo.methods.base import METHODS, Task
 from hashzoo.training.trainer import FEWEST, WARM_UP, Pace, TrainOptions, measure_pace
+from hashzoo.training.validation import BestEpoch, hold_out
 
 
 @pytest.fixture
@@ -16,7 +18,7 @@ def paced(monkeypatch):
     """A machine that takes 0.25 s for each of 2 steps of an epoch, after 1 s of preparation."""
     asked = []
 
-    def measure(method, split, augmentation, options, *, seconds):
+    def measure(method, split, augmentation, options, *, seconds, best):
         asked.append(seconds)
         return Pace(prepare_s=1.0, step_s=0.25, measured_steps=17, steps=2, batch_size=4)
 
@@ -35,7 +37,7 @@ def test_as_many_epochs_as_fit_are_run_and_recorded(tmp_path, data, reporter, pa
     assert record["config"]["epochs"] == 4  # (3.4 - 1) / 0.5, rounded down
     assert record["budget"] == {
         "seconds": 3.4,
-        "probe": {"steps": 17, "images_per_second": 16.0, "prepare_s": 1.0},
+        "probe": {"steps": 17, "images_per_second": 16.0, "prepare_s": 1.0, "validate_s": 0.0},
     }
     (log,) = tmp_path.rglob("log.jsonl")
     assert [json.loads(line)["epoch"] for line in log.read_text().splitlines()] == [1, 2, 3, 4]
@@ -59,10 +61,56 @@ def test_a_budget_shorter_than_an_epoch_is_refused(tmp_path, data, reporter, pac
     assert not list(tmp_path.iterdir())
 
 
-def test_a_budget_is_not_measured_anew_to_go_on(tmp_path, data, reporter, paced):
-    with pytest.raises(InvalidInput, match="--resume goes on with the --epochs that the first run named"):
-        run_cell(cell_of(reporter, budget_s=9.0), data, RunOptions(tmp_path, resume=True), reporter)
-    assert paced == []
+def test_a_budget_that_was_spent_is_not_measured_again(tmp_path, data, reporter, paced):
+    first = run_cell(cell_of(reporter, budget_s=3.4), data, RunOptions(tmp_path), reporter)
+    again = run_cell(cell_of(reporter, budget_s=3.4), data, RunOptions(tmp_path), reporter)
+    assert again == first
+    assert len(paced) == 1
+    run_cell(cell_of(reporter, budget_s=3.4), data, RunOptions(tmp_path, force=True), reporter)
+    run_cell(cell_of(reporter, budget_s=3.9), data, RunOptions(tmp_path), reporter)
+    run_cell(cell_of(reporter, budget_s=3.4, settings={"lr": "0.1"}), data, RunOptions(tmp_path), reporter)
+    assert len(paced) == 4
+
+
+def test_a_run_that_was_cut_off_goes_on_with_its_epochs(tmp_path, data, reporter, paced, monkeypatch):
+    cell = cell_of(reporter, budget_s=3.4)
+    whole = run_cell(cell, data, RunOptions(tmp_path / "whole"), reporter)
+
+    def tired(self, done, total, terms, images_per_second):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(reporter), "on_step", tired)
+        patch.setattr("hashzoo.training.trainer.time.perf_counter", iter(range(10**6)).__next__)
+        with pytest.raises(KeyboardInterrupt):
+            run_cell(cell, data, RunOptions(tmp_path), reporter)
+    with pytest.raises(InvalidInput, match=r"unfinished run \(1 of 4 epochs done\): --resume goes on with it"):
+        run_cell(cell, data, RunOptions(tmp_path), reporter)
+    record = run_cell(cell, data, RunOptions(tmp_path, resume=True), reporter)
+    assert (record["codes_sha256"], record["budget"]) == (whole["codes_sha256"], whole["budget"])
+    assert len(paced) == 2
+    assert not list(tmp_path.rglob("budget.json"))
+
+
+def test_a_run_that_failed_leaves_no_budget(tmp_path, data, reporter, paced):
+    with pytest.raises(InvalidSetting, match="cannot take 8x8"):
+        run_cell(
+            cell_of(reporter, budget_s=3.4, settings={"backbone": "alexnet"}), data, RunOptions(tmp_path), reporter
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_validation_takes_its_part_of_a_budget(tmp_path, data, reporter, monkeypatch):
+    def measure(method, split, augmentation, options, *, seconds, best):
+        assert (len(split), len(best.held_out)) == (6, 3)
+        return Pace(prepare_s=1.0, step_s=0.25, measured_steps=17, steps=2, batch_size=4, validate_s=0.3)
+
+    monkeypatch.setattr(budget, "measure_pace", measure)
+    cell = cell_of(reporter, budget_s=3.5, settings={"validate": "3"})
+    record = run_cell(cell, data, RunOptions(tmp_path), reporter)
+    assert record["config"]["epochs"] == 3  # (3.5 - 1) / 0.8, rounded down
+    assert record["budget"]["probe"]["validate_s"] == 0.3
 
 
 @pytest.mark.parametrize("name", ["dsh", "cnnh", "hashnet", "orthohash"])
@@ -80,5 +128,10 @@ def test_a_pace_is_measured_by_training(data, name):
     assert pace.epoch_s == 2 * pace.step_s
     assert pace.images_per_second == 4 / pace.step_s
     assert pace.prepare_s >= 0
+    assert pace.validate_s == 0
+    train, held_out = hold_out(data.train, 3, seed=0)
+    watched = measure_pace(method, train, data.augmentation, TrainOptions(), seconds=0.0, best=BestEpoch(held_out))
+    assert watched.validate_s > 0
+    assert watched.epoch_s == watched.steps * watched.step_s + watched.validate_s
     longer = measure_pace(method, data.train, data.augmentation, TrainOptions(), seconds=0.3)
     assert longer.measured_steps * longer.step_s >= 0.3

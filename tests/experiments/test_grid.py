@@ -8,8 +8,9 @@ import pytest
 
 from hashzoo.errors import InvalidInput
 from hashzoo.experiments import store
+from hashzoo.experiments.cell import plan
 from hashzoo.experiments.grid import Job, Outcome, Source, run_grid, seconds_left
-from hashzoo.experiments.runner import RunOptions, plan
+from hashzoo.experiments.runner import RunOptions
 
 
 def jobs_of(tree, reporter, method="lsh", bits=(12, 24), seeds=(0,), settings=None):

@@ -14,7 +14,8 @@ import pytest
 from hashzoo import BACKBONES, DATASETS, EVALUATORS, LOSSES, METHODS, PLUGIN_API, testing
 from hashzoo.cli import main
 from hashzoo.datasets.digits import Digits
-from hashzoo.experiments.runner import RunOptions, plan, run_cell
+from hashzoo.experiments.cell import plan
+from hashzoo.experiments.runner import RunOptions, run_cell
 from hashzoo.plugins import class_in_file
 from hashzoo.reports.progress import ErrorStream
 
