@@ -140,6 +140,16 @@ def identity(cell: Cell, data: LoadedDataset) -> dict[str, Any]:
     }
 
 
+def preset_changes(cell: Cell) -> dict[str, Any]:
+    """The settings of a cell that are not as its preset has them, in types that JSON has; none without a preset."""
+    if cell.preset is None:
+        return {}
+    cls = METHODS.get(cell.method)
+    meant = configure(cls.Config, preset_settings(cls, cell.preset), owner=cls.name)
+    ran, words = cell.config.to_dict(), _described(cell.config)
+    return {name: words[name] for name, value in meant.to_dict().items() if ran[name] != value}
+
+
 def config_hash(cell: Cell, data: LoadedDataset) -> str:
     """Twelve hexadecimal digits over `identity`."""
     return short_hash(identity(cell, data))

@@ -21,7 +21,16 @@ from hashzoo.evaluators.bit_statistics import BitStatistics
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import store
 from hashzoo.experiments.budget import within_budget, write_budget
-from hashzoo.experiments.cell import Cell, Reporter, config_hash, identity, method_of, series_hash, short_hash
+from hashzoo.experiments.cell import (
+    Cell,
+    Reporter,
+    config_hash,
+    identity,
+    method_of,
+    preset_changes,
+    series_hash,
+    short_hash,
+)
 from hashzoo.experiments.environment import describe, owner_of
 from hashzoo.experiments.selection import facts_of, with_held_out
 from hashzoo.experiments.store import Record
@@ -179,6 +188,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "image_size": cell.image_size,
         "augmentation": facts["augmentation"],
         "preset": cell.preset,
+        "preset_changes": preset_changes(cell),
         "config": facts["config"],
         "sampler": _sampler(method),
         "config_hash": short_hash(facts),

@@ -53,6 +53,7 @@ _REQUIRED: dict[str, type | tuple[type, ...]] = {
     "environment": dict,
     "codes_sha256": str,
 }
+_AXES = {"precision_recall": ("radius", "precision", "recall"), "at_place": ("n", "precision", "recall")}
 _ARRAYS = ("query_codes", "query_labels", "database_codes", "database_labels")
 _OPTIONAL = ("bits", "exclude")
 
@@ -159,6 +160,25 @@ def codes_of(run: Run) -> CodeSet:
     if codes_sha256(codes) != run.record["codes_sha256"]:
         raise InvalidInput(f"{run.folder / CODES}: these are not the codes of its record")
     return codes
+
+
+def curves_of(run: Run) -> dict[str, dict[str, list[float]]]:
+    """The curves of a record by name and axis, as in docs/records.md; none where it has none.
+
+    Raises:
+        InvalidInput: they are damaged.
+    """
+    curves: dict[str, dict[str, list[float]]] = run.record.get("curves") or {}
+    try:
+        for name, axes in _AXES.items():
+            of_axes = [curves[name][axis] for axis in axes if name in curves]
+            if not all(isinstance(value, (int, float)) for values in of_axes for value in values):
+                raise ValueError(f"{name}: not all are numbers")
+            if len({len(values) for values in of_axes}) > 1:
+                raise ValueError(f"{name}: axes of different lengths")
+    except (KeyError, TypeError, ValueError) as cause:
+        raise InvalidInput(f"{run.folder / RESULT}: the curves are damaged ({cause})") from None
+    return curves
 
 
 def read_log(run: Run) -> list[dict[str, Any]]:

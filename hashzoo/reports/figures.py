@@ -190,7 +190,7 @@ def origin(rows: ShownRows) -> str:
 def _panel(rows: ShownRows, length: int, curve: str, x: str, x_label: str, y_label: str, **axes: Any) -> Panel | None:
     lines = []
     for colour, (label, row) in enumerate(rows.items()):
-        found = row[length].record.get("curves", {}).get(curve) if length in row else None
+        found = row[length].curves.get(curve) if length in row else None
         if found:
             lines.append(Line(label, found[x], found["precision"], colour))
     return Panel(f"{length} bits", x_label, y_label, tuple(lines), y_range=(0, 1), **axes) if lines else None

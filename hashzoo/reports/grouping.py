@@ -33,16 +33,25 @@ def labelled_rows(records: Sequence[Record]) -> dict[str, list[Record]]:
 
 
 def row_labels(records: Sequence[Record], rivals: Callable[[Record], Any]) -> list[str]:
-    """The method of each row, and what of its settings differs from those of its rivals, the rows of an equal key."""
+    """The method of each row, and what tells it from its rivals, the rows of an equal key.
+
+    That is the preset if they have several, with what was set otherwise; and the settings that differ among the rivals
+    of the same preset.
+    """
     labels = []
     for record in records:
-        known = [settings(other) for other in records if rivals(other) == rivals(record)]
+        known = [other for other in records if rivals(other) == rivals(record)]
+        alike = [other for other in known if other.get("preset") == record.get("preset")]
         own = settings(record)
-        differing = [key for key in own if any(own[key] != other.get(key) for other in known)]
-        words = [f"{key}={own[key]}" for key in differing]
-        if sum(all(own.get(key) == other.get(key) for key in differing) for other in known) > 1:
-            words.append(record["series"][:6])
-        labels.append(" ".join([record["method"], *words]))
+        preset, shown = [], {}
+        if record.get("preset") and len(alike) < len(known):
+            preset, shown = [record["preset"]], dict(record["preset_changes"])
+        for key, value in own.items():
+            if any(settings(other).get(key) != value for other in (alike if key in record["config"] else known)):
+                shown[key] = value
+        twins = [other for other in alike if all(settings(other).get(key) == own.get(key) for key in shown)]
+        series = [record["series"][:6]] if len(twins) > 1 else []
+        labels.append(" ".join([record["method"], *preset, *(f"{k}={v}" for k, v in shown.items()), *series]))
     return labels
 
 

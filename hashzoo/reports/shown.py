@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from hashzoo.errors import InvalidInput
 from hashzoo.evaluators.base import CodeSet, Evaluation
 from hashzoo.evaluators.bit_statistics import BitUse, bit_use
 from hashzoo.evaluators.pair_distances import PairDistances
-from hashzoo.experiments.store import Run, codes_of, read_log
+from hashzoo.experiments.store import Run, codes_of, curves_of, read_log
 from hashzoo.reports.grouping import Record, labelled_rows
 from hashzoo.reports.leaderboard import boards
 
@@ -44,6 +44,7 @@ class Shown:
     """A run, and what was found beside its record."""
 
     record: Record
+    curves: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)  # by name and axis
     codes: FromCodes | None = None
     log: tuple[dict[str, Any], ...] = ()  # a line for each epoch
     missing: tuple[str, ...] = ()  # what of this was looked for in vain
@@ -63,7 +64,7 @@ def shown_rows(
 
     Args:
         runs: with records that one leaderboard may hold.
-        curves: whether a record without curves lacks something.
+        curves: whether to take the curves of the records.
         codes: whether to measure the codes files.
         log: whether to read the logs of training.
         queries: how many to answer, evenly spaced over the query split; with `codes` only.
@@ -100,8 +101,14 @@ def _lowest_seeds(records: Sequence[Record]) -> dict[int, Record]:
 
 
 def _shown(run: Run, curves: bool, codes: bool, log: bool, queries: int) -> Shown:
-    missing = ["result.json: no curves"] if curves and not run.record.get("curves") else []
-    found, lines = None, []
+    missing: list[str] = []
+    drawn, found, lines = {}, None, []
+    if curves:
+        try:
+            drawn = curves_of(run)
+            missing += [] if drawn else ["result.json: no curves"]
+        except InvalidInput as reason:
+            missing.append(_without_folder(reason, run))
     if codes:
         try:
             found = _measured(codes_of(run), queries)
@@ -114,7 +121,7 @@ def _shown(run: Run, curves: bool, codes: bool, log: bool, queries: int) -> Show
                 missing.append("log.jsonl: missing or empty")
         except InvalidInput as reason:
             missing.append(_without_folder(reason, run))
-    return Shown(run.record, found, tuple(lines), tuple(missing))
+    return Shown(run.record, drawn, found, tuple(lines), tuple(missing))
 
 
 def _measured(codes: CodeSet, queries: int) -> FromCodes:

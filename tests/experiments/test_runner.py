@@ -211,6 +211,8 @@ def test_a_preset_is_its_settings_and_others_go_on_top(tmp_path, data, reporter)
     assert config_hash(chosen, data) == config_hash(typed, data)
     record = run_cell(chosen, data, RunOptions(tmp_path), reporter)
     assert (record["preset"], record["config"]) == ("fast", identity(typed, data)["config"])
+    assert record["preset_changes"] == {"epochs": 1}
+    assert run_cell(typed, data, RunOptions(tmp_path, force=True), reporter)["preset_changes"] == {}
 
 
 def test_an_epoch_chosen_by_held_out_training_images(tmp_path, data, reporter):

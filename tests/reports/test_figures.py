@@ -21,7 +21,7 @@ from hashzoo.reports.shown import every, lengths, shown_rows, spaced
 
 @pytest.fixture(scope="module")
 def rows(finished_runs):
-    return shown_rows(find_runs(finished_runs), codes=True, log=True, queries=3)
+    return shown_rows(find_runs(finished_runs), curves=True, codes=True, log=True, queries=3)
 
 
 def run_of(finished_runs, method, bits, seed=0):

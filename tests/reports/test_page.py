@@ -248,6 +248,25 @@ def test_a_record_without_curves_says_so(finished_runs, tree):
     assert document.all("figure", id="map-0")
 
 
+DAMAGED = [
+    ({"precision_recall": {"recall": [0, 1], "precision": [1, 0]}}, "'radius'"),
+    ({"at_place": {"n": [1, 2], "precision": [1], "recall": [0, 1]}}, "at_place: axes of different lengths"),
+    ({"at_place": {"n": [1], "precision": ["high"], "recall": [0]}}, "at_place: not all are numbers"),
+    ({"at_place": 3}, "object is not subscriptable"),
+    (["at_place"], "list indices must be"),
+]
+
+
+@pytest.mark.parametrize(("curves", "reason"), DAMAGED)
+def test_damaged_curves_are_left_out(finished_runs, tree, curves, reason):
+    runs = [Run(run.folder, {**run.record, "curves": curves}) for run in find_runs(finished_runs)]
+    _, document, notes = made(runs, tree)
+    (note,) = [note for note in notes if "dsh 4 bits, seed 0: result.json: the curves are damaged" in note]
+    assert reason in note
+    assert not document.all("figure", id="pr-0")
+    assert document.all("figure", id="map-0")
+
+
 @pytest.mark.parametrize("other", [False, True])
 def test_without_the_images_there_is_no_explorer(finished_runs, tree, tmp_path, other):
     if other:
@@ -308,7 +327,9 @@ def test_four_methods_at_four_lengths_stay_below_10_mb():
         method: {
             bits: Shown(
                 {"bits": bits, "seed": 0},
-                FromCodes(None, None, Answers(np.arange(20), next(positions), np.zeros((20, 10)), np.ones((20, 10)))),
+                codes=FromCodes(
+                    None, None, Answers(np.arange(20), next(positions), np.zeros((20, 10)), np.ones((20, 10)))
+                ),
             )
             for bits in (12, 24, 36, 48)
         }
