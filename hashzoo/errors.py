@@ -39,6 +39,10 @@ class InvalidInput(HashzooError, ValueError):
     """An argument, an array or a file does not hold what is needed."""
 
 
+class UnsuitableData(InvalidInput):
+    """A method cannot learn from data of this kind, whatever its settings."""
+
+
 class InvalidSetting(InvalidInput):
     """A value given with `--set` does not fit its setting."""
 

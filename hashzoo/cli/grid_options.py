@@ -132,24 +132,28 @@ def run_jobs(jobs: Sequence[Job], arguments: argparse.Namespace, reporter: Repor
     done: list[Outcome] = []
     for outcome in run_grid(jobs, options, reporter, workers=arguments.jobs, cluster=arguments.cluster):
         done.append(outcome)
-        what = (
-            f"mAP {outcome.record['metrics']['map_expected']:.4f}" if outcome.record else f"failed: {outcome.failure}"
-        )
+        what = f"{'left out' if outcome.unsuitable else 'failed'}: {outcome.failure}"
+        if outcome.record:
+            what = f"mAP {outcome.record['metrics']['map_expected']:.4f}"
         left = shown(seconds_left(jobs, done, arguments.jobs))
         reporter.note(f"[{len(done)}/{len(jobs)}] {outcome.job.title}: {what}; about {left} left")
     return done
 
 
 def refuse_failures(done: Sequence[Outcome], reporter: Reporter) -> None:
-    """Once everything else has been shown: list what failed.
+    """Once everything else has been shown: list what failed, and what was left out since the data is not for it.
 
     Raises:
-        HashzooError: something did.
+        HashzooError: something failed, or there is nothing but what was left out.
     """
     from hashzoo.errors import HashzooError
 
-    failed = [outcome for outcome in done if outcome.failure]
-    for outcome in failed:
-        reporter.note(f"failed: {outcome.job.title}: {outcome.failure}")
+    left_out = [outcome for outcome in done if outcome.unsuitable]
+    failed = [outcome for outcome in done if outcome.failure and not outcome.unsuitable]
+    for word, outcomes in (("left out", left_out), ("failed", failed)):
+        for outcome in outcomes:
+            reporter.note(f"{word}: {outcome.job.title}: {outcome.failure}")
+    if len(left_out) == len(done):
+        raise HashzooError("no cell ran: none of the methods can take this data")
     if failed:
         raise HashzooError(f"{len(failed)} of {len(done)} cells failed; the same command runs them again")

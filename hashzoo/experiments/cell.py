@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import hashzoo
 from hashzoo.backbones.base import BACKBONES
 from hashzoo.datasets.base import LoadedDataset
-from hashzoo.errors import InvalidInput, InvalidSetting
+from hashzoo.errors import InvalidSetting, UnsuitableData
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import store
 from hashzoo.experiments.environment import choose_device, has_native_bf16, owner_of
@@ -167,12 +167,13 @@ def method_of(cell: Cell, data: LoadedDataset, *, download: bool = False) -> Met
         download: fetch pretrained weights that are not here.
 
     Raises:
-        InvalidInput: it cannot take the data.
+        UnsuitableData: it needs one label an image, and there are several.
+        InvalidInput: it cannot take the data for another reason.
     """
     cls = METHODS.get(cell.method)
     if data.multi_label and not cls.multi_label:
         able = [name for name in METHODS.names() if METHODS.get(name).multi_label][:3]
-        raise InvalidInput(
+        raise UnsuitableData(
             f"{cell.method} needs one label an image, and {data.name} has several; these can: {', '.join(able)}"
         )
     require_contrast(cls, data.train.labels)

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any
 
 from hashzoo.datasets.base import DATASETS, LoadedDataset
-from hashzoo.errors import HashzooError, InvalidInput
+from hashzoo.errors import HashzooError, InvalidInput, UnsuitableData
 from hashzoo.experiments.cell import Cell, Reporter
 from hashzoo.experiments.runner import RunOptions, run_cell
 from hashzoo.experiments.store import Record
@@ -57,6 +57,7 @@ class Outcome:
     record: Record | None
     failure: str
     seconds: float
+    unsuitable: bool = False  # the data is not for this method, so running it again changes nothing
 
 
 def run_grid(
@@ -101,19 +102,19 @@ def seconds_left(jobs: Sequence[Job], done: Sequence[Outcome], workers: int = 1)
 
 def _run(job: Job, options: RunOptions, reporter: Reporter, threads: int | None) -> Outcome:
     started = time.perf_counter()
-    record, failure = None, ""
+    record, failure, unsuitable = None, "", False
     try:
         if threads:
             _use_threads(threads)
         data = _load(job.source)
         record = run_cell(job.cell, data, options, reporter)
     except HashzooError as mistake:
-        failure = " ".join(str(mistake).split())
+        failure, unsuitable = " ".join(str(mistake).split()), isinstance(mistake, UnsuitableData)
     except Exception as bug:  # of a method: it must not cost the other cells
         frame = traceback.extract_tb(bug.__traceback__)[-1]
         reason = " ".join(str(bug).split())
         failure = f"{type(bug).__name__}: {reason} ({os.path.basename(frame.filename)}, line {frame.lineno})"
-    return Outcome(job, record, failure, time.perf_counter() - started)
+    return Outcome(job, record, failure, time.perf_counter() - started, unsuitable)
 
 
 @lru_cache(maxsize=1)  # jobs come dataset by dataset

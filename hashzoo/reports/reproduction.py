@@ -63,6 +63,8 @@ def _lines(planned: PlannedTable, row: PlannedRow, results: Results, out: Path) 
         lines.append(("as printed", *cells))
     if not row.jobs:
         lines.append((f"here: no method {row.row.method} is installed", *("" for _ in planned.bits)))
+    elif all(results[job].unsuitable for job in row.jobs):
+        lines.append((f"here: {row.row.method} cannot take this data", *("" for _ in planned.bits)))
     elif planned.table.measure == "time":
         lines += _times(planned, row, results)
     else:

@@ -42,6 +42,18 @@ def test_several_labels_are_learned(here, capsys, scenes, method):
     assert record["metrics"]["map_expected"] > 1.15 * chance > 0
 
 
+def test_a_grid_leaves_out_methods_that_cannot_take_the_data(here, capsys, scenes):
+    words = ["bench", "--datasets", "list", "--data-root", str(scenes), "--bits", "12", "--format", "json"]
+    assert main([*words, "--methods", "lsh,dlbhc"]) == 0
+    captured = capsys.readouterr()
+    (board,) = json.loads(captured.out)
+    assert list(board["rows"]) == ["lsh"]
+    assert "left out: dlbhc 12 bits, seed 0, list: dlbhc needs one label an image" in captured.err
+    assert main([*words, "--methods", "dlbhc,greedyhash"]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last == "hashzoo: no cell ran: none of the methods can take this data"
+
+
 def test_import_then_run(here, capsys, scenes):
     manifest = here / "scenes.jsonl"
     assert main(["data", "import", "list", "--data-root", str(scenes), "--out", str(manifest)]) == 0

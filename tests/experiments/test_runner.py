@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from hashzoo.errors import CheckpointError, HashzooError, InvalidInput, InvalidSetting, StorageError
+from hashzoo.errors import CheckpointError, HashzooError, InvalidInput, InvalidSetting, StorageError, UnsuitableData
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import runner, store
 from hashzoo.experiments.cell import config_hash, identity, plan
@@ -194,7 +194,7 @@ class OneLabel(LSH):
 def test_several_labels_need_a_method_that_takes_them(tmp_path, multi_label_data, reporter, monkeypatch):
     monkeypatch.setitem(METHODS._classes, "one_label", OneLabel)
     monkeypatch.setattr(OneLabel, "name", "one_label")
-    with pytest.raises(InvalidInput, match=r"one_label needs one label .* these can: \w+, \w+, \w+"):
+    with pytest.raises(UnsuitableData, match=r"one_label needs one label .* these can: \w+, \w+, \w+"):
         run_cells(cells_of(reporter, "one_label"), multi_label_data, RunOptions(tmp_path), reporter)
     assert list(tmp_path.iterdir()) == []
     record = run_cell(cells_of(reporter)[0], multi_label_data, RunOptions(tmp_path), reporter)

@@ -175,6 +175,9 @@ def test_a_failure_is_named(bench):
     (job,) = planned.jobs
     table = side_by_side(planned, {job: Outcome(job, None, "no memory", 1.0)}, bench.out)
     assert table.rows == (("DSH", "as printed", "0.5000"), ("", "here", "failed"))
+    refused = Outcome(planned.jobs[0], None, "needs one label an image", 1.0, unsuitable=True)
+    table = side_by_side(planned, {planned.jobs[0]: refused}, bench.out)
+    assert table.rows[1:] == (("", "here: dsh cannot take this data", ""),)
 
 
 def test_one_failure_of_two_lengths(bench):
