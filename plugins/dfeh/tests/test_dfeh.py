@@ -10,7 +10,7 @@ import hashzoo_dfeh
 import numpy as np
 import pytest
 import torch
-from hashzoo_dfeh import DFEH, STEM_CHANNELS, Enhancement
+from hashzoo_dfeh import DFEH, Enhancement
 from scipy.linalg import hadamard
 from torch import nn
 
@@ -227,7 +227,7 @@ def test_every_block_fits_in_every_position(fe, position, backbone):
     if fe == "none":
         assert seen == []
     elif position == "stem":
-        assert seen == [((2, 3, 32, 32), (2, STEM_CHANNELS, 32, 32))]
+        assert seen == [((2, 3, 32, 32), (2, 2 * DFEH.Config().fe_width, 32, 32))]
     else:
         ((given, result),) = seen
         assert given == result
@@ -250,6 +250,14 @@ def test_a_torchvision_backbone_has_no_place_for_the_block(position):
 def test_a_torchvision_backbone_works_without_the_block():
     model = network(backbone="resnet18", fe="none")
     assert model(torch.zeros(2, 3, 32, 32)).shape == (2, BITS)
+
+
+def test_a_narrower_block_hands_on_fewer_channels():
+    model = network(fe_width=4)
+    assert model.stem(torch.zeros(2, 3, 32, 32)).shape == (2, 8, 32, 32)
+    assert parameters(model.stem) == parameters(Enhancement("multiscale", 3, 8, width=4))
+    with pytest.raises(InvalidSetting, match="fe_width: expected at least 4, got 3"):
+        build(fe_width=3)
 
 
 def test_an_unknown_block_is_refused():
