@@ -12,11 +12,12 @@ from hashzoo.errors import InvalidSetting
 from hashzoo.losses.balance import Balance
 from hashzoo.losses.contrastive import Contrastive
 from hashzoo.losses.quantization import Quantization
-from hashzoo.settings import require
 from hashzoo_dfeh.enhancement import Enhancement
 from hashzoo_dfeh.tables import TABLES
 
 __all__ = ["DFEH", "Enhancement"]
+
+STEM_CHANNELS = 32
 
 
 @METHODS.register("dfeh")
@@ -56,17 +57,10 @@ class DFEH(DeepMethod):
         epochs: int = 6  # passes over the training images
         fe: Literal["none", "se", "multiscale"] = "multiscale"  # enhancement block; none is DSH with a balance term
         fe_position: Literal["stem", "post"] = "stem"  # before the backbone, or on its last feature map
-        fe_width: int = 16  # channels of each branch of a block at the stem
-        fe_channels: int = 32  # channels that it hands on
         hash_act: Literal["none", "tanh"] = "none"  # activation of the hash layer
         margin: float | None = None  # on squared distances; none is twice the code length
         lambda_q: float = 0.01  # weight of the quantization term
         lambda_b: float = 0.01  # weight of the balance term
-
-        def __post_init__(self) -> None:
-            super().__post_init__()
-            require(self.fe_width >= 4, "fe_width", "at least 4", self.fe_width)
-            require(self.fe_channels >= 1, "fe_channels", "at least 1", self.fe_channels)
 
     def losses(self) -> list[tuple[float, Loss]]:
         c = self.config
@@ -91,8 +85,8 @@ class DFEH(DeepMethod):
                 raise InvalidSetting(f"fe_position=post: expected a backbone with a feature map, got {c.backbone!r}")
             block = Enhancement(c.fe, channels, channels, width=channels // 2)
             return Enhanced(None, backbone, block, self.head(backbone.out_features))
-        backbone = self.backbone(in_channels=c.fe_channels)
-        block = Enhancement(c.fe, 3, c.fe_channels, width=c.fe_width)
+        backbone = self.backbone(in_channels=STEM_CHANNELS)
+        block = Enhancement(c.fe, 3, STEM_CHANNELS, width=STEM_CHANNELS // 2)
         return Enhanced(block, backbone, None, self.head(backbone.out_features))
 
 

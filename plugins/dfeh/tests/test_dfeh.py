@@ -10,7 +10,7 @@ import hashzoo_dfeh
 import numpy as np
 import pytest
 import torch
-from hashzoo_dfeh import DFEH, Enhancement
+from hashzoo_dfeh import DFEH, STEM_CHANNELS, Enhancement
 from scipy.linalg import hadamard
 from torch import nn
 
@@ -227,7 +227,7 @@ def test_every_block_fits_in_every_position(fe, position, backbone):
     if fe == "none":
         assert seen == []
     elif position == "stem":
-        assert seen == [((2, 3, 32, 32), (2, DFEH.Config().fe_channels, 32, 32))]
+        assert seen == [((2, 3, 32, 32), (2, STEM_CHANNELS, 32, 32))]
     else:
         ((given, result),) = seen
         assert given == result
@@ -244,26 +244,11 @@ def test_the_hash_layer_may_be_saturated():
 @pytest.mark.parametrize("position", ["stem", "post"])
 def test_a_torchvision_backbone_has_no_place_for_the_block(position):
     with pytest.raises(InvalidSetting, match="resnet18"):
-        network(backbone="resnet18", fe_position=position, fe_channels=32)
+        network(backbone="resnet18", fe_position=position)
 
 
 def test_a_torchvision_backbone_works_without_the_block():
     model = network(backbone="resnet18", fe="none")
-    assert model(torch.zeros(2, 3, 32, 32)).shape == (2, BITS)
-
-
-def test_a_block_in_front_has_a_width_of_its_own():
-    model = network(fe_width=4, fe_channels=5)
-    assert model.stem(torch.zeros(2, 3, 32, 32)).shape == (2, 5, 32, 32)
-    assert parameters(model.stem) == parameters(Enhancement("multiscale", 3, 5, width=4))
-    with pytest.raises(InvalidSetting, match="fe_width: expected at least 4, got 3"):
-        build(fe_width=3)
-    with pytest.raises(InvalidSetting, match="fe_channels: expected at least 1, got 0"):
-        build(fe_channels=0)
-
-
-def test_a_block_that_hands_on_three_channels_suits_any_backbone():
-    model = network(fe_channels=3, backbone="resnet18")
     assert model(torch.zeros(2, 3, 32, 32)).shape == (2, BITS)
 
 

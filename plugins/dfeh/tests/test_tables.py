@@ -79,7 +79,7 @@ def test_the_ablations_are_what_they_are_called():
 
 def test_the_paper_preset_changes_nothing_of_the_reconstruction():
     """Block, hash layer, margin and weights are those that `hashzoo show dfeh` explains."""
-    own = ("fe", "fe_position", "fe_width", "fe_channels", "hash_act", "margin", "lambda_q", "lambda_b")
+    own = ("fe", "fe_position", "hash_act", "margin", "lambda_q", "lambda_b")
     for name in ("paper", "fast"):
         config = configure(DFEH.Config, DFEH.presets[name].settings, owner="dfeh")
         assert all(getattr(config, field) == getattr(DFEH.Config(), field) for field in own), name
