@@ -131,13 +131,13 @@ class DeepMethod(Method):
         backbone: str = "dsh_cnn"  # the network under the codes: `hashzoo list backbones`
         weights: str | None = None  # pretrained weights of the backbone
         input_size: int | None = None  # side in pixels to which images are resized
-        epochs: int = 10  # passes over the training images
-        batch_size: int = 50  # images a step
+        epochs: int = 20  # passes over the training images
+        batch_size: int = 100  # images a step
         sampler: Literal["class_aware", "shuffled", "label_balanced"] = "class_aware"  # several labels: as shuffled
-        classes_per_batch: int = 10  # of the class-aware sampler, the same number of images each
+        classes_per_batch: int = 5  # of the class-aware sampler, the same number of images each
         augment: bool = True  # what the dataset declares: shifts, mirroring
         optimizer: Literal["sgd", "adamw"] = "adamw"  # stochastic gradient descent with momentum, or AdamW
-        lr: float = 3e-3  # at its highest
+        lr: float = 2e-3  # at its highest
         momentum: float = 0.9  # of SGD
         beta2: float = 0.95  # of AdamW; forgets sooner than the usual 0.999, which suits runs of a few hundred steps
         weight_decay: float = 0.004  # of the optimiser

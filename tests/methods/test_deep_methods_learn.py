@@ -47,6 +47,6 @@ def mean_average_precision(encoder, digits):
 @pytest.mark.parametrize("name", SUPERVISED)
 def test_it_beats_lsh(name, digits, task, lsh):
     cls = METHODS.get(name)
-    method = cls(BITS, task, replace(cls.Config(), epochs=6))
+    method = cls(BITS, task, replace(cls.Config(), epochs=10, batch_size=50))
     encoder, _ = train(method, digits.train, digits.augmentation, TrainOptions())
     assert mean_average_precision(encoder, digits) > lsh + MARGIN

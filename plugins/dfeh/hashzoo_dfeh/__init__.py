@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -35,28 +35,26 @@ class DFEH(DeepMethod):
     deviations = (
         "a reconstruction: the paper's equations, figures and training settings could not be read",
         "enhancement layer: structure unknown; ours has three scales, a channel gate, a bottleneck and a shortcut",
-        "enhancement layer: position unknown; in front of the network by default, since the paper describes it first",
+        "enhancement layer: position unknown; on the last feature map by default, where it costs a fraction of what it "
+        "does in front; the paper describes it before the feature extractor (--set fe_position=stem)",
         "feature extractor: unknown; the DSH network, since the paper's deep rows look like small nets from scratch",
         "hash layer: unknown; linear without activation, as in DSH",
         "contrastive loss: form unknown; that of DSH on squared distances with margin 2K",
         "quantization loss: form unknown; L1 as in DSH, each image counted once",
         "balance loss: form unknown; the squared batch mean of each bit, summed",
         "weights: one value of 0.01 is known; whether quantization and balance share it is not, so they are separate",
-        "batches: 50 images, 5 of each of 10 classes; the paper takes 20 of each class (for SVHN): "
-        "--set batch_size=200",
+        "batches: 100 images, 20 of each of 5 classes; the paper takes 20 of each class (for SVHN): "
+        "--set batch_size=200 --set classes_per_batch=10",
         "optimiser, schedule, epochs, initialisation and augmentation: unknown; AdamW with a one-cycle schedule for a "
         "few epochs, Xavier weights in the trunk, what the dataset declares",
         "splits: the paper's are not fully specified; results name the protocol they were measured on",
     )
-    # the block on the last map, where it costs a fraction of what it does in front of a residual network
-    presets: ClassVar = {**DeepMethod.presets, "strong": DeepMethod.presets["strong"].with_settings(fe_position="post")}
     tables = TABLES
 
     @dataclass(frozen=True)
     class Config(DeepMethod.Config):
-        epochs: int = 6  # passes over the training images
         fe: Literal["none", "se", "multiscale"] = "multiscale"  # enhancement block; none is DSH with a balance term
-        fe_position: Literal["stem", "post"] = "stem"  # before the backbone, or on its last feature map
+        fe_position: Literal["stem", "post"] = "post"  # before the backbone, or on its last feature map
         hash_act: Literal["none", "tanh"] = "none"  # activation of the hash layer
         margin: float | None = None  # on squared distances; none is twice the code length
         lambda_q: float = 0.01  # weight of the quantization term

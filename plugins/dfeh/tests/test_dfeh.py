@@ -162,9 +162,17 @@ def test_the_block_has_about_4700_parameters():
     bottleneck = 48 * 32 + 2 * 32
     shortcut = 3 * 32 + 32
     assert parameters(block) == branches + gate + bottleneck + shortcut == 4716
-    stem = network().stem
+    stem = network(fe_position="stem").stem
     assert isinstance(stem, Enhancement)
     assert parameters(stem) == 4716
+
+
+def test_on_the_last_map_the_block_has_about_87000_parameters():
+    branches = 32 * 64 * (1 + 9 + 25) + 2 * 96
+    gate = 96 * 24 + 24 + 24 * 96 + 96
+    bottleneck = 96 * 64 + 2 * 64
+    shortcut = 64 * 64 + 64
+    assert parameters(network().post) == branches + gate + bottleneck + shortcut == 87032
 
 
 def test_the_block_is_its_formula():
@@ -202,9 +210,9 @@ def test_an_open_gate_lets_everything_through():
 
 
 def test_se_is_one_branch_of_3x3():
-    block = network(fe="se").stem
+    block = network(fe="se").post
     assert [branch.kernel_size for branch in block.branches] == [(3, 3)]
-    assert [branch.kernel_size for branch in network().stem.branches] == [(1, 1), (3, 3), (5, 5)]
+    assert [branch.kernel_size for branch in network().post.branches] == [(1, 1), (3, 3), (5, 5)]
 
 
 @pytest.mark.parametrize("side", [7, 16, 33])
