@@ -43,7 +43,7 @@ TRAINING = {
         "the same network for a few minutes",
         {
             **_SMALL,
-            "classes_per_batch": "5",  # more similar pairs: the codes part sooner
+            "classes_per_batch": "5",  # a larger share of similar pairs
             "epochs": "6",
             "batch_size": "100",
             "lr": "0.002",

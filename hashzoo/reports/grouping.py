@@ -45,7 +45,7 @@ def row_labels(records: Sequence[Record], rivals: Callable[[Record], Any]) -> li
         own = settings(record)
         preset, shown = [], {}
         if record.get("preset") and len(alike) < len(known):
-            preset, shown = [record["preset"]], dict(record["preset_changes"])
+            preset, shown = [record["preset"]], dict(record.get("preset_changes") or {})
         for key, value in own.items():
             if any(settings(other).get(key) != value for other in (alike if key in record["config"] else known)):
                 shown[key] = value

@@ -52,3 +52,9 @@ def test_what_no_preset_says_is_compared_with_all_rows():
 def test_rows_that_nothing_visible_tells_apart_have_the_start_of_their_series():
     rows = [{**record(), "series": "0123456789"}, {**record(), "series": "abcdefghij"}]
     assert labels(*rows) == ["dsh 012345", "dsh abcdef"]
+
+
+def test_a_record_that_does_not_say_what_was_changed_is_labelled_by_its_preset():
+    older = record("strong", epochs=30)
+    del older["preset_changes"]
+    assert labels(record(), older) == ["dsh", "dsh strong"]
