@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from hashzoo.losses.base import LOSSES, Batch, Loss
-from hashzoo.losses.centres import hash_centres, majority
+from hashzoo.losses.base import LOSSES, Batch
+from hashzoo.losses.centres import CentreLoss, majority
 
 
 @LOSSES.register("centre_cross_entropy")
-class CentreCrossEntropy(Loss):
+class CentreCrossEntropy(CentreLoss):
     """Mean over images and bits of log(1 + exp(-2 c u)), the cross-entropy of (tanh u + 1) / 2 with (c + 1) / 2.
 
     c is the centre of the image's class, or the majority of the centres of its labels; an image without labels is left
@@ -26,14 +26,11 @@ class CentreCrossEntropy(Loss):
         ties: (bits,) of +-1, the bits of a majority that is none; None takes those of the first centre.
     """
 
-    centres: Tensor
     ties: Tensor
 
     def __init__(self, bits: int, centres: Tensor | None = None, ties: Tensor | None = None) -> None:
-        super().__init__(bits)
-        centres = torch.from_numpy(hash_centres(10, bits)) if centres is None else centres
-        self.register_buffer("centres", centres.float())
-        self.register_buffer("ties", (centres[0] if ties is None else ties).float())
+        super().__init__(bits, centres)
+        self.register_buffer("ties", (self.centres[0] if ties is None else ties).float())
 
     def forward(self, codes: Tensor, batch: Batch) -> dict[str, Tensor]:
         """(B, bits) -> {"centre": scalar}; 0 if no image has a label."""

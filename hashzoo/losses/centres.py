@@ -1,4 +1,4 @@
-"""Hash centres: one code for each class, far from all others."""
+"""Hash centres: one code for each class, far from all others; and what losses with centres share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hashzoo.losses.base import Loss
+
 WHOLE_POOL = 12  # up to this many bits, centres are chosen among all codes
 POOL = 4096  # from there on, among so many random ones, or 4 for each class if that is more
+
+
+class CentreLoss(Loss):
+    """A loss that compares codes with the hash centres of classes.
+
+    Args:
+        bits: code length K.
+        centres: (C, bits) of +-1, C at least the number of classes; None takes `hash_centres(10, bits)`.
+    """
+
+    centres: Tensor
+
+    def __init__(self, bits: int, centres: Tensor | None = None) -> None:
+        super().__init__(bits)
+        centres = torch.from_numpy(hash_centres(10, bits)) if centres is None else centres
+        self.register_buffer("centres", centres.float())
 
 
 def hash_centres(classes: int, bits: int, seed: int = 0) -> np.ndarray:

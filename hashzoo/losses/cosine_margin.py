@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn.functional import log_softmax, normalize, one_hot
 
-from hashzoo.losses.base import LOSSES, Batch, Loss
-from hashzoo.losses.centres import hash_centres
+from hashzoo.losses.base import LOSSES, Batch
+from hashzoo.losses.centres import CentreLoss
 
 SHORTEST = 1e-3  # shorter codes are not stretched to length 1, so that the gradient at 0 stays small
 
 
 @LOSSES.register("cosine_margin")
-class CosineMargin(Loss):
+class CosineMargin(CentreLoss):
     """Mean over images of the cross-entropy of softmax(s (cos(u, c) - m)), the margin m on its own classes alone.
 
     The targets are the classes of an image in equal shares; an image without labels is left out.
@@ -28,14 +27,9 @@ class CosineMargin(Loss):
         margin: m.
     """
 
-    centres: Tensor
-
     def __init__(self, bits: int, centres: Tensor | None = None, scale: float = 8.0, margin: float = 0.2) -> None:
-        super().__init__(bits)
+        super().__init__(bits, centres)
         self.scale, self.margin = scale, margin
-        self.register_buffer(
-            "centres", (torch.from_numpy(hash_centres(10, bits)) if centres is None else centres).float()
-        )
 
     def forward(self, codes: Tensor, batch: Batch) -> dict[str, Tensor]:
         """(B, bits) -> {"cosine": scalar}; 0 if no image has a label."""

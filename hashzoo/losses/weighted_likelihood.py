@@ -1,4 +1,4 @@
-"""Logistic likelihood of pair labels in which similar and dissimilar pairs weigh the same."""
+"""Logistic likelihood of pair labels in which the rarer kind of pair weighs more."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from hashzoo.losses.base import LOSSES, Batch, Loss, similar
 class WeightedLikelihood(Loss):
     """Mean over pairs i < j of w (log(1 + exp(a t)) - a s t), with t = <u_i, u_j> and s = 1 for similar images.
 
-    Of N pairs, the N1 similar ones have w = c N / N1, the others w = N / (N - N1): both kinds weigh N in total, however
-    rare one of them is. c is the share of labels that two images have in common among those that either has, 1 if an
-    image has but one.
+    Of N pairs, the N1 similar ones have w = c N / N1, the others w = N / (N - N1). c is the share of labels that two
+    images have in common among those that either has. With one label an image c is 1, and both kinds weigh N in total,
+    however rare one of them is; with several, similar pairs weigh less.
 
     Source: Cao et al., "HashNet: Deep Learning to Hash by Continuation", ICCV 2017, eq. 2 to 4.
 

@@ -121,6 +121,14 @@ def require_contrast(cls: type[Method], labels: np.ndarray) -> None:
         raise InvalidInput(f"{cls.name}: expected training images of two classes or more, got {len(labels)} of one")
 
 
+def made_losses(method: DeepMethod, device: torch.device) -> nn.ModuleList:
+    """Ask for the `losses` that `method.loss` goes on with; those that are modules, on the device."""
+    from torch import nn
+
+    method._losses = method.losses()
+    return nn.ModuleList(part for _, part in method._losses if isinstance(part, nn.Module)).to(device)
+
+
 class DeepMethod(Method):
     """Codes from a network trained on images. The smallest one states its `losses`."""
 
@@ -132,7 +140,7 @@ class DeepMethod(Method):
         weights: str | None = None  # pretrained weights of the backbone
         input_size: int | None = None  # side in pixels to which images are resized
         epochs: int = 20  # passes over the training images
-        batch_size: int = 100  # images a step
+        batch_size: int = 100  # images a step; class-aware ones hold as many of each class, one at least
         sampler: Literal["class_aware", "shuffled", "label_balanced"] = "class_aware"  # several labels: as shuffled
         classes_per_batch: int = 5  # of the class-aware sampler, the same number of images each
         augment: bool = True  # what the dataset declares: shifts, mirroring
@@ -165,7 +173,10 @@ class DeepMethod(Method):
         self.extra = nn.ModuleDict()
 
     def losses(self) -> list[tuple[float, Loss]]:
-        """Weights and terms of the objective; called once, before training."""
+        """Weights and terms of the objective; called once, right after `on_train_start`.
+
+        They are moved to the device, trained if they have parameters, and part of every checkpoint.
+        """
         return []
 
     def loss(self, codes: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -173,7 +184,7 @@ class DeepMethod(Method):
 
         Terms of several parts that have the same name are added.
         """
-        if not hasattr(self, "_losses"):
+        if not hasattr(self, "_losses"):  # no trainer has asked for them
             self._losses = self.losses()
         terms: dict[str, Tensor] = {}
         for weight, part in self._losses:

@@ -33,8 +33,8 @@ class BRE(ShallowMethod):
 
         def __post_init__(self) -> None:
             super().__post_init__()
-            for name in ("images", "anchors"):
-                require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
+            require(self.images >= 2, "images", "at least 2", self.images)
+            require(self.anchors >= 1, "anchors", "at least 1", self.anchors)
             require(0 < self.partners <= 1, "partners", "more than 0, at most 1", self.partners)
             require(self.sweeps >= 0, "sweeps", "0 or more", self.sweeps)
             require(self.settled >= 0, "settled", "0 or more", self.settled)

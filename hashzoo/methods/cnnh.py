@@ -88,7 +88,8 @@ def extend(similarity: np.ndarray, codes: np.ndarray, sweeps: int = 10) -> np.nd
         codes: (m, bits) in [-1, 1].
 
     Returns:
-        (n, bits) in [-1, 1]: the h of each image with the smallest |codes h - bits x similarity|^2, by coordinates.
+        (n, bits) in [-1, 1]: an h of each image with small |codes h - bits x similarity|^2, each coordinate moved to
+        its best value `sweeps` times.
     """
     bits = codes.shape[1]
     gram = codes.T @ codes
@@ -106,8 +107,8 @@ class CNNH(DeepMethod):
     """First codes whose inner products equal the similarities of pairs, then a network that regresses them.
 
     The similarity matrix of all pairs would have n^2 entries. Codes are found for `sample` training images, drawn by
-    the run's seed; any other image gets the code that fits best to theirs, in closed form but for the box. The largest
-    matrices are sample x sample and 1,000 x sample.
+    the run's seed; any other image gets one that is fitted to theirs in ten sweeps over its bits. The largest matrices
+    are sample x sample and 1,000 x sample.
     """
 
     paper = (
@@ -123,7 +124,7 @@ class CNNH(DeepMethod):
         "each coordinate moves to the exact minimum, where the paper takes a Newton step",
         "CNNH, not CNNH+: the network is not trained to classify as well",
         "the network under the codes is the DSH network by default; the paper's has 32, 64 and 128 channels",
-        "AdamW with a one-cycle schedule; the authors take SGD",
+        "by default AdamW with a one-cycle schedule; the authors take SGD",
     )
 
     @dataclass(frozen=True)

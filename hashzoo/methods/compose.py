@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from hashzoo.errors import InvalidSetting
-from hashzoo.losses.base import LOSSES, Batch
+from hashzoo.losses.base import LOSSES, Batch, Loss
+from hashzoo.losses.centres import CentreLoss, hash_centres
 from hashzoo.methods.base import METHODS, DeepMethod
 
 
@@ -17,7 +19,7 @@ class Compose(DeepMethod):
     """A weighted sum of registered losses on any backbone: `--set losses=contrastive+quantization:0.01`.
 
     Each part of `losses` is a name of `hashzoo list losses`, with its weight after a colon (1 if left out). A loss is
-    made with its own defaults.
+    made with its own defaults; hash centres are drawn by the run's seed, one for each class of the data.
     """
 
     paper = "none: whatever its parts come from"
@@ -38,7 +40,7 @@ class Compose(DeepMethod):
     def on_train_start(self, labels: Tensor) -> None:
         parts = parse_losses(self.config.losses)
         self.weights = [weight for _, weight in parts]
-        modules = [LOSSES.get(name)(self.bits) for name, _ in parts]
+        modules = [self._made(LOSSES.get(name)) for name, _ in parts]
         self.extra["losses"] = nn.ModuleList(modules).to(labels.device)  # a loss may have something to learn
 
     def loss(self, codes: Tensor, batch: Batch) -> dict[str, Tensor]:
@@ -51,6 +53,12 @@ class Compose(DeepMethod):
                 raise InvalidSetting(f"losses: two of {self.config.losses} have a term named {both[0]!r}")
             terms |= {name: weight * term for name, term in found.items()}
         return terms
+
+    def _made(self, cls: type[Loss]) -> Loss:
+        if issubclass(cls, CentreLoss):
+            centres = hash_centres(self.task.num_classes, self.bits, torch.initial_seed())
+            return cls(self.bits, torch.from_numpy(centres))
+        return cls(self.bits)
 
 
 def parse_losses(text: str) -> list[tuple[str, float]]:

@@ -16,10 +16,11 @@ from hashzoo.methods.base import METHODS, DeepMethod
 
 @METHODS.register("csq")
 class CSQ(DeepMethod):
-    """Each image is pulled to the hash centre of its class, a code half of the bits away from all others.
+    """Each image is pulled to the hash centre of its class, a code far from all others.
 
     Centres are those of `hashzoo.losses.centres.hash_centres`, for any code length and number of classes, drawn by the
-    run's seed. An image of several labels has the majority of their centres, ties broken by a random code.
+    run's seed: half of the bits apart where a Hadamard matrix of that order is known and classes are no more than bits.
+    An image of several labels has the majority of their centres, ties broken by a random code.
     """
 
     paper = (
@@ -35,7 +36,7 @@ class CSQ(DeepMethod):
         "rows of Paley's Hadamard matrices where the length is no power of two, and where there is none codes chosen "
         "farthest first; the authors draw bits at random",
         "rows have random signs and come in random order: the first column of some matrices is constant",
-        "AdamW with a one-cycle schedule; the authors take Adam with a smaller learning rate in the backbone",
+        "by default AdamW with a one-cycle schedule; the authors take Adam, slower in the backbone",
     )
 
     @dataclass(frozen=True)

@@ -23,7 +23,8 @@ class DHN(DeepMethod):
     defaults_from = "lambda_q: ours (the authors choose it by validation); optimiser and schedule: ours"
     deviations = (
         "a small network from scratch by default; the authors fine-tune AlexNet",
-        "AdamW with a one-cycle schedule and one learning rate; the authors take SGD, ten times faster at the end",
+        "one learning rate, and by default AdamW with a one-cycle schedule; the authors take SGD, ten times faster at "
+        "the end",
         "outputs are batch-normalized before tanh: in a small network from scratch they start near 0, where the "
         "likelihood has a saddle",
         "both terms are means, over pairs and over images, where the paper has sums",

@@ -24,7 +24,8 @@ class DLBHC(DeepMethod):
     defaults_from = "the objective has no setting; optimiser and schedule: ours"
     deviations = (
         "a small network from scratch by default; the authors fine-tune AlexNet on 227x227 images, with dropout",
-        "AdamW with a one-cycle schedule and one learning rate; the authors take SGD, ten times faster at the end",
+        "one learning rate, and by default AdamW with a one-cycle schedule; the authors take SGD, ten times faster at "
+        "the end",
         "the units start from Xavier weights and bias 0; the authors' bias of 1 sets every bit at first",
         "images are ranked by Hamming distance alone, not again by the features of the layer before",
     )

@@ -56,7 +56,7 @@ class DNNH(DeepMethod):
         "several labels an image: similar is at least one in common, where the authors compare how many",
         "without the piece-wise threshold that rounds bits outside 1/2 +- epsilon: it has no gradient there, "
         "and changes no code",
-        "AdamW with a one-cycle schedule; the authors take up to 100,000 iterations of SGD",
+        "by default AdamW with a one-cycle schedule; the authors take up to 100,000 iterations of SGD",
     )
 
     @dataclass(frozen=True)

@@ -43,8 +43,8 @@ class DPSH(DeepMethod):
     defaults_from = "eta: the authors' CIFAR-10 demo; optimiser and schedule: ours"
     deviations = (
         "a small network from scratch by default; the authors fine-tune CNN-F on 224x224 images",
-        "AdamW with a one-cycle schedule, where the authors ran 150 epochs of SGD",
-        "a batch is compared with itself; the authors compare it with remembered outputs (--set memory=true)",
+        "by default AdamW with a one-cycle schedule, where the authors ran 150 epochs of SGD",
+        "a batch is compared with itself by default; the authors' with remembered outputs (--set memory=true)",
         "outputs are batch-normalized: in a small network from scratch they start near 0, where the likelihood has a "
         "saddle",
         "in memory, images not yet seen in the first epoch are left out instead of counting as zero outputs",
@@ -78,6 +78,8 @@ class DPSH(DeepMethod):
     def _against_memory(self, codes: Tensor, batch: Batch) -> Tensor:
         memory = self.extra["memory"]
         assert isinstance(memory, OutputMemory)
-        memory.outputs[batch.index] = codes.detach()
+        positions = torch.arange(len(codes), device=codes.device)
+        latest = ((batch.index[:, None] == batch.index) * positions).amax(1)  # an image may come twice in a batch
+        memory.outputs[batch.index] = codes.detach()[latest]
         memory.seen[batch.index] = True
         return self.likelihood.against_constants(codes, batch.labels, memory.outputs, memory.labels, memory.seen)

@@ -20,10 +20,10 @@ class DSH(DeepMethod):
     multi_label = True
     defaults_from = "margin, alpha and weight decay: the authors' code; optimiser and schedule: ours"
     deviations = (
-        "AdamW with a one-cycle schedule for a few epochs, where the authors ran 70,000 iterations of SGD",
-        "batches of 100 (20 images of each of 5 classes), where the authors took 200",
+        "by default AdamW with a one-cycle schedule for a few epochs, where the authors ran 70,000 iterations of SGD",
+        "by default batches of 100 (20 images of each of 5 classes), where the authors took 200",
         "without the network's response normalizations: their alpha of 5e-5 hardly changes normalized images",
-        "images are shifted as well as mirrored, and normalized per channel instead of by a mean image",
+        "images are shifted as well as mirrored by default, and normalized per channel instead of by a mean image",
         "all code lengths are trained from scratch; the authors may fine-tune long codes from short ones",
     )
 

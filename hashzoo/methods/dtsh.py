@@ -26,12 +26,12 @@ class DTSH(DeepMethod):
     defaults_from = "margin and eta: widespread ports of the method; optimiser and schedule: ours"
     deviations = (
         "a small network from scratch by default; the authors fine-tune CNN-F on 224x224 images",
-        "margin 5 and the quantization term as a mean over bits times 1, as in ports; "
+        "by default margin 5 and the quantization term as a mean over bits times 1, as in ports; "
         "the authors' code has half the code length and 100 times the sum over bits",
         "outputs are batch-normalized: in a small network from scratch they start near 0, where the likelihood has a "
         "saddle",
         "a mean over the triplets of each anchor, then over anchors, where the paper has a sum",
-        "AdamW with a one-cycle schedule; the authors take SGD",
+        "by default AdamW with a one-cycle schedule; the authors take SGD",
     )
 
     @dataclass(frozen=True)

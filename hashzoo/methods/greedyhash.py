@@ -39,7 +39,7 @@ class GreedyHash(DeepMethod):
     defaults_from = "alpha: the authors' code for CIFAR-10; optimiser and schedule: ours"
     deviations = (
         "a small network from scratch by default; the authors fine-tune AlexNet on 224x224 images",
-        "AdamW with a one-cycle schedule; the authors take 50 epochs of SGD in batches of 32",
+        "by default AdamW with a one-cycle schedule; the authors take 50 epochs of SGD in batches of 32",
     )
 
     @dataclass(frozen=True)

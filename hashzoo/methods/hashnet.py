@@ -34,7 +34,7 @@ class HashNet(DeepMethod):
         "all pairs of one batch; the authors compare two batches of 36 with each other",
         "similar and dissimilar pairs are weighted by their numbers in the batch, as in the paper; "
         "the authors' code weights by a constant",
-        "AdamW with a one-cycle schedule; the authors take SGD with momentum, halved every 2,000 iterations",
+        "by default AdamW with a one-cycle schedule; the authors take SGD with momentum, halved every 2,000 iterations",
     )
 
     @dataclass(frozen=True)

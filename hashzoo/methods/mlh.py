@@ -20,7 +20,14 @@ class MLH(ShallowMethod):
     year = 2011
     supervision = "pairs"
     multi_label = True
-    defaults_from = "the authors' code"
+    defaults_from = (
+        "pairs of an epoch and of a step, share of similar ones, rho, momentum and schedule: the authors' code; lr and "
+        "weight decay: ours, within the ranges that it validates; epochs: ours"
+    )
+    deviations = (
+        "weight decay keeps the hyperplanes short, as in the authors' code; the paper brings them back to length 1",
+        "the losses of similar and of dissimilar pairs are divided so that both lie in 0..1, as in the authors' code",
+    )
 
     @dataclass(frozen=True)
     class Config(ShallowMethod.Config):

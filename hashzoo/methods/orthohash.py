@@ -33,7 +33,7 @@ class OrthoHash(DeepMethod):
         "a small network from scratch by default; the authors fine-tune AlexNet on 224x224 images",
         "the classes' codes are the hash centres of csq (orthogonal where a Hadamard matrix exists); "
         "the authors' default draws every bit at random",
-        "AdamW with a one-cycle schedule; the authors take 100 epochs of Adam in batches of 256",
+        "by default AdamW with a one-cycle schedule; the authors take 100 epochs of Adam in batches of 256",
     )
 
     @dataclass(frozen=True)

@@ -20,9 +20,9 @@ def shuffled(count: int, batch_size: int, generator: torch.Generator) -> Tensor:
 def class_aware(labels: Tensor, batch_size: int, classes_per_batch: int, generator: torch.Generator) -> Tensor:
     """The same number of images of each class in every batch.
 
-    A batch takes `batch_size // classes_per_batch` images of each of `classes_per_batch` classes; with fewer classes
-    in the data the batch stays as large. Classes take turns in random order, and so do the images of a class: none
-    comes again before all others of its class have come.
+    A batch has `classes_per_batch` different classes, or all where there are fewer, and of each as many images as fit
+    into `batch_size`, one at least. Classes take turns in random order, and so do the images of a class: none comes
+    again before all others of its class have come.
 
     Args:
         labels: (n,) int64 class ids.
@@ -35,7 +35,8 @@ def class_aware(labels: Tensor, batch_size: int, classes_per_batch: int, generat
     per_class = max(batch_size // chosen, 1)
     steps = max(len(labels) // (chosen * per_class), 1)
     members = ((labels == label).nonzero().flatten() for label in classes)
-    return _in_turn(members, len(classes), steps * chosen, per_class, generator).view(steps, chosen * per_class)
+    order = _turns(len(classes), steps * chosen, generator, row=chosen)
+    return _in_turn(members, order, per_class, generator).view(steps, chosen * per_class)
 
 
 def label_balanced(labels: Tensor, batch_size: int, generator: torch.Generator) -> Tensor:
@@ -63,14 +64,30 @@ def label_balanced(labels: Tensor, batch_size: int, generator: torch.Generator) 
     batch_size = min(batch_size, len(labels))
     steps = len(labels) // batch_size
     members = (column.nonzero().flatten() for column in shown.T)
-    return _in_turn(members, shown.shape[1], steps * batch_size, 1, generator).view(steps, batch_size)
+    order = _turns(shown.shape[1], steps * batch_size, generator)
+    return _in_turn(members, order, 1, generator).view(steps, batch_size)
 
 
-def _in_turn(members: Iterable[Tensor], kinds: int, slots: int, per_slot: int, generator: torch.Generator) -> Tensor:
-    """(slots, per_slot): each slot belongs to one of `kinds`, in turn, and is filled from its `members`, in turn."""
-    turns = -(-slots // kinds)
-    order = torch.cat([torch.randperm(kinds, generator=generator) for _ in range(turns)])[:slots]
-    positions = torch.empty(slots, per_slot, dtype=torch.int64)
+def _turns(kinds: int, slots: int, generator: torch.Generator, row: int = 1) -> Tensor:
+    """(slots,) int64 of 0..kinds-1, each once in random order, again and again, but never twice in a row of `row`.
+
+    `row` is at most `kinds`. Where a row reaches into the next turn, kinds that it has already come after its end.
+    """
+    turns: list[Tensor] = []
+    begun = torch.empty(0, dtype=torch.int64)  # what stands in a row that is not full yet
+    for _ in range(-(-slots // kinds)):
+        turn = torch.randperm(kinds, generator=generator)
+        if len(begun):
+            missing = turn[~torch.isin(turn, begun)][: row - len(begun)]
+            turn = torch.cat([missing, turn[~torch.isin(turn, missing)]])
+        turns.append(turn)
+        begun = turn[kinds - (len(begun) + kinds) % row :]
+    return torch.cat(turns)[:slots]
+
+
+def _in_turn(members: Iterable[Tensor], order: Tensor, per_slot: int, generator: torch.Generator) -> Tensor:
+    """(slots, per_slot): each slot belongs to a kind, by `order` (slots,), and is filled from its members, in turn."""
+    positions = torch.empty(len(order), per_slot, dtype=torch.int64)
     for kind, own in enumerate(members):
         places = (order == kind).nonzero().flatten()
         rounds = -(-len(places) * per_slot // len(own))

@@ -25,7 +25,7 @@ from hashzoo.datasets.base import Augmentation, Split
 from hashzoo.errors import HashzooError, InvalidSetting
 from hashzoo.files import write_atomically
 from hashzoo.losses.base import Batch
-from hashzoo.methods.base import DeepMethod, require_contrast
+from hashzoo.methods.base import DeepMethod, made_losses, require_contrast
 from hashzoo.methods.encoder import NetworkEncoder
 from hashzoo.training.augment import augment
 from hashzoo.training.averaging import running_average
@@ -73,7 +73,7 @@ def train(
     """Train on `split`.
 
     Args:
-        folder: for `log.jsonl` and checkpoints; None writes nothing and cannot resume.
+        folder: for `log.jsonl` and checkpoints, the last of which stays; None writes nothing and cannot resume.
         fingerprint: what a checkpoint must carry to be taken up.
         profile: where to add up the time of each stage of a step.
         best: shown the encoder after each epoch.
@@ -158,9 +158,10 @@ class _Training:
         self._try_one_image()
         started = time.perf_counter()
         method.on_train_start(self.labels.to(self.device))
+        losses = made_losses(method, self.device)
         self.prepared_s = time.perf_counter() - started
-        self.modules = {"network": self.network, "extra": method.extra}
-        parameters = [p for module in self.modules.values() for p in module.parameters() if p.requires_grad]
+        self.modules = {"network": self.network, "extra": method.extra, "losses": losses}
+        parameters = [p for p in nn.ModuleList(self.modules.values()).parameters() if p.requires_grad]
         self.optimizer = method.optimizer(parameters)
         self.average = running_average(self.network, method.config.average) if method.config.average else None
         if self.average is not None:
@@ -183,10 +184,8 @@ class _Training:
                 at = self._epoch(at, interrupted)
                 last = at.epoch == epochs
                 stop = interrupted.is_set()
-                if (
-                    self.checkpoint
-                    and not last
-                    and (stop or (at.step == 0 and at.epoch % self.options.checkpoint_every == 0))
+                if self.checkpoint and (
+                    stop or last or (at.step == 0 and at.epoch % self.options.checkpoint_every == 0)
                 ):
                     self.checkpoint.save(at, self.modules, self.optimizer)
                 if stop and not last:

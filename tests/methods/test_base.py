@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from hashzoo.errors import InvalidSetting, UnknownName
-from hashzoo.losses.base import Batch
+from hashzoo.losses.base import Batch, Loss
 from hashzoo.losses.contrastive import Contrastive
-from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task
+from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task, made_losses
 from hashzoo.methods.dsh import DSH
 from hashzoo.methods.lsh import LSH
 
@@ -82,6 +83,30 @@ def test_terms_of_equal_name_are_added():
     terms = Twice(8, TASK).loss(codes, batch)
     assert list(terms) == ["contrastive"]
     torch.testing.assert_close(terms["contrastive"], one + 0.5 * other)
+
+
+def test_losses_are_made_once_and_on_the_device():
+    class Point(Loss):
+        def __init__(self, bits):
+            super().__init__(bits)
+            self.point = nn.Parameter(torch.zeros(bits))
+
+        def forward(self, codes, batch):
+            return {"point": (codes - self.point).square().mean()}
+
+    class Pulled(DeepMethod):
+        asked = 0
+
+        def losses(self):
+            self.asked += 1
+            return [(1.0, Point(self.bits)), (0.1, lambda codes, batch: {"size": codes.square().mean()})]
+
+    method = Pulled(12, TASK)
+    (point,) = made_losses(method, torch.device("meta"))
+    assert point.point.is_meta
+    terms = method.loss(torch.ones(4, 12, device="meta"), Batch(torch.arange(4), torch.arange(4)))
+    assert set(terms) == {"point", "size"}
+    assert method.asked == 1
 
 
 @pytest.mark.parametrize("name", METHODS.names())

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hashzoo.errors import InvalidSetting
 from hashzoo.methods.base import Task
 from hashzoo.methods.bre import BRE, Search, draw_pairs, interval_costs, lowest_interval, middle
 
@@ -127,6 +128,14 @@ def test_codes_of_new_images_are_those_of_the_search(rng):
 def test_how_many_images_are_drawn():
     assert BRE(12, TASK).sampling(50_000) == {"drawn": 1000}
     assert BRE(12, TASK).sampling(20) == {"drawn": 20}
+
+
+def test_one_image_makes_no_pair():
+    with pytest.raises(InvalidSetting, match="images: expected at least 2, got 1"):
+        BRE.Config(images=1)
+    method = BRE(4, TASK, BRE.Config(images=2))
+    model = method.fit(np.eye(20, 6, dtype=np.float32), np.arange(20) % 3, np.random.default_rng(0))
+    assert np.isfinite(model["directions"]).all()
 
 
 def test_it_learns(map_on_digits, lsh_on_digits):

@@ -7,9 +7,10 @@ from torch import nn
 
 from hashzoo import LOSSES, METHODS, Batch, Loss, Task
 from hashzoo.cli import main
-from hashzoo.datasets.base import Augmentation
+from hashzoo.datasets.base import Augmentation, Split
 from hashzoo.errors import InvalidSetting, UnknownName
 from hashzoo.losses.balance import Balance
+from hashzoo.losses.centres import hash_centres
 from hashzoo.losses.contrastive import Contrastive
 from hashzoo.methods.compose import Compose, parse_losses
 from hashzoo.settings import configure
@@ -107,6 +108,18 @@ def test_what_a_loss_has_to_learn_is_learned():
     method = Compose(8, TASK, Compose.Config(losses="contrastive+centre", epochs=1, batch_size=16))
     train(method, toy_split(image_size=16), Augmentation(shift=0, mirror=False), TrainOptions())
     assert np.count_nonzero(method.extra["losses"][1].centre.detach().numpy()) == 8
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("name", ["centre_cross_entropy", "cosine_margin"])
+def test_hash_centres_are_those_of_the_classes_and_the_seed(name, several):
+    labels = np.eye(12, dtype=np.uint8)[np.arange(48) % 12] if several else np.arange(48) % 12
+    split = Split(toy_split(image_size=16).images, np.arange(48), labels)
+    config = Compose.Config(losses=name, epochs=1, batch_size=24)
+    method = Compose(8, Task(12, 48, (16, 16), multi_label=several), config)
+    train(method, split, Augmentation(shift=0, mirror=False), TrainOptions(seed=3))
+    assert np.array_equal(method.extra["losses"][0].centres.numpy(), hash_centres(12, 8, seed=3))
+    assert not np.array_equal(hash_centres(12, 8, seed=3), hash_centres(12, 8))
 
 
 def test_it_is_registered():

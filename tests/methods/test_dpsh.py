@@ -82,6 +82,22 @@ def test_the_memory_keeps_the_latest_outputs():
     assert set(memory.state_dict()) == {"outputs", "labels", "seen"}
 
 
+def test_of_an_image_that_comes_twice_the_memory_keeps_the_last():
+    """And writes it in both places, since a GPU fills them in any order."""
+    written = []
+
+    class Watched(torch.Tensor):
+        def __setitem__(self, index, values):
+            written.append(values)
+            super().__setitem__(index, values)
+
+    method, codes = build(IDS), draw(1, rows=5)
+    memory = method.extra["memory"]
+    memory.outputs = memory.outputs.as_subclass(Watched)
+    step(method, IDS, [7, 2, 7, 0, 2], codes)
+    assert torch.equal(written[0], codes[[2, 4, 2, 3, 4]])
+
+
 @needs_labels
 def test_the_gradient_is_the_closed_one(labels):
     """With all rows in the batch: d/du_i of the batch rows against a constant memory is 1/2 sum_j (sigma - s) u_j."""

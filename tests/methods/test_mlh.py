@@ -91,6 +91,28 @@ def test_the_bound_falls_while_it_learns(rng):
     assert bound(start, whole[first], whole[second], losses).mean() > values[0] > values[1]
 
 
+def test_directions_decay_and_offsets_do_not(rng, monkeypatch):
+    """Under a bound that pushes nothing but the offsets."""
+
+    def push(weights, *_):
+        ascent = np.zeros_like(weights)
+        ascent[:, -1] = 1
+        return ascent
+
+    monkeypatch.setattr(mlh, "bound_ascent", push)
+    vectors = rng.standard_normal((90, 4)).astype(np.float32)
+    config = MLH.Config(epochs=1, pairs=300, batch_size=100, lr=0.1, momentum=0.5, weight_decay=0.2)
+    weights = MLH(5, TASK, config).fit(vectors, np.arange(90) % 3, np.random.default_rng(0))["weights"]
+    left, shrinking, offset, speed = 1.0, 0.0, 0.0, 0.0
+    for _ in range(3):
+        shrinking = 0.5 * shrinking - 0.1 * 0.2 * left
+        speed = 0.5 * speed + 0.1
+        left, offset = left + shrinking, offset + speed
+    start = 0.1 * np.random.default_rng(0).standard_normal((5, 5), dtype=np.float32)
+    assert weights[:, :-1] == pytest.approx(left * start[:, :-1], rel=1e-5)
+    assert weights[:, -1] == pytest.approx(offset, rel=1e-5)
+
+
 def test_features_are_centred_and_scaled(rng):
     vectors = (rng.standard_normal((90, 10)) * 30 + 500).astype(np.float32)
     method = MLH(12, TASK, MLH.Config(epochs=1, pairs=100))

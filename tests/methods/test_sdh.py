@@ -84,6 +84,24 @@ def test_the_kernel_functions_have_no_gradient(rng, monkeypatch):
     assert np.abs(gradient).max() < 1e-2
 
 
+def test_nu_keeps_codes_where_kernel_functions_can_reach_them(rng, monkeypatch):
+    vectors, labels = rng.random((80, 8)).astype(np.float32), np.arange(80) % 4
+    learned = []
+
+    def spy(*arguments):
+        learned.append(discrete_codes(*arguments))
+        return learned[-1]
+
+    monkeypatch.setattr(sdh, "discrete_codes", spy)
+
+    def reached(fit):
+        method = SDH(6, TASK, SDH.Config(anchors=10, fit=fit))
+        model = method.fit(vectors, labels, np.random.default_rng(0))
+        return (linear.signs(method.project(vectors, model)) == learned[-1]).mean()
+
+    assert reached(1e3) > reached(0) + 0.2
+
+
 def test_images_in_blocks_give_the_same_model(rng, monkeypatch):
     vectors, labels = rng.random((80, 8)).astype(np.float32), np.arange(80) % 4
     method = SDH(6, TASK)

@@ -13,6 +13,7 @@ from torch import nn
 
 from hashzoo.datasets.base import Augmentation, Split
 from hashzoo.errors import CheckpointError, HashzooError, InvalidSetting
+from hashzoo.losses.base import Loss
 from hashzoo.methods.base import DeepMethod, Task
 from hashzoo.methods.cnnh import CNNH
 from hashzoo.methods.csq import CSQ
@@ -73,6 +74,38 @@ class Counting(Interrupted, DeepMethod):
         return {"noisy": (codes * torch.rand_like(codes)).square().mean() + 0 * self.extra["count"].weight.sum()}
 
 
+class Point(Loss):
+    """Distance from a learned point, over the number of batches seen."""
+
+    def __init__(self, bits):
+        super().__init__(bits)
+        self.point = nn.Parameter(torch.randn(bits))
+        self.start = self.point.detach().clone()
+        self.register_buffer("seen", torch.zeros(()))
+
+    def forward(self, codes, batch):
+        self.seen += 1
+        return {"point": (codes - self.point).square().mean() / self.seen}
+
+
+class Pulled(Interrupted, DeepMethod):
+    """Towards what a term has to learn."""
+
+    def losses(self):
+        self.term = Point(self.bits)
+        return [(2.0, self.term)]
+
+
+class Shared(Interrupted, DeepMethod):
+    """Its term is kept in `extra` as well."""
+
+    def on_train_start(self, labels):
+        self.extra["point"] = Point(self.bits)
+
+    def losses(self):
+        return [(2.0, self.extra["point"])]
+
+
 def settings(cls, **changes):
     return replace(cls.Config(), **({"epochs": EPOCHS, "batch_size": 12, "classes_per_batch": 3} | changes))
 
@@ -101,6 +134,8 @@ CASES = {
     "average": (InterruptedDSH, {"backbone": "resnet_cifar", "average": 0.9}),
     "memory": (InterruptedDPSH, {"memory": True, "sampler": "shuffled"}),
     "epoch hook": (Counting, {}),
+    "a term that learns": (Pulled, {}),
+    "a term in extra": (Shared, {}),
     "codes of a first stage": (interrupted(CNNH), {}),
     "centres and ties": (interrupted(CSQ), {}),
     "centres and batch norm": (interrupted(OrthoHash), {}),
@@ -146,6 +181,32 @@ def test_the_mean_losses_of_an_interrupted_epoch_are_those_of_the_whole(split, t
     )
     assert whole == parts
     assert set(whole[0]) == {"contrastive", "quantization"}
+
+
+def test_what_a_term_has_to_learn_is_drawn_by_the_seed_and_learned(split):
+    terms = []
+    for seed in (0, 0, 1):
+        method = build(Pulled, split, epochs=1)
+        torch.manual_seed(99 + len(terms))
+        train(method, split, SHIFTED, TrainOptions(seed=seed))
+        terms.append(method.term)
+    assert torch.equal(terms[0].start, terms[1].start)
+    assert not torch.equal(terms[0].start, terms[2].start)
+    assert torch.equal(terms[0].point, terms[1].point)
+    assert (terms[0].point != terms[0].start).all()
+
+
+def test_a_failure_after_training_costs_no_training(split, tmp_path):
+    class Trained(DSH):
+        def loss(self, codes, batch):
+            raise AssertionError("a step")
+
+    before, seconds = train(build(DSH, split), split, SHIFTED, TrainOptions(checkpoint_every=2), folder=tmp_path)
+    log = (tmp_path / "log.jsonl").read_text()
+    after, as_before = train(build(Trained, split), split, SHIFTED, TrainOptions(resume=True), folder=tmp_path)
+    assert_identical(outcome(after, split), outcome(before, split))
+    assert as_before == seconds
+    assert (tmp_path / "log.jsonl").read_text() == log
 
 
 def test_resuming_after_a_crash_repeats_at_most_the_epochs_since_the_last_checkpoint(split, tmp_path):

@@ -34,19 +34,20 @@ class DFEH(DeepMethod):
     defaults_from = "margin, weights and weight decay: the DSH authors' code, which the paper builds on; the rest: ours"
     deviations = (
         "a reconstruction: the paper's equations, figures and training settings could not be read",
-        "enhancement layer: structure unknown; ours has three scales, a channel gate, a bottleneck and a shortcut",
+        "enhancement layer: structure unknown; by default three scales, a channel gate, a bottleneck and a shortcut",
         "enhancement layer: position unknown; on the last feature map by default, where it costs a fraction of what it "
         "does in front; the paper describes it before the feature extractor (--set fe_position=stem)",
-        "feature extractor: unknown; the DSH network, since the paper's deep rows look like small nets from scratch",
-        "hash layer: unknown; linear without activation, as in DSH",
-        "contrastive loss: form unknown; that of DSH on squared distances with margin 2K",
+        "feature extractor: unknown; by default the DSH network, since the paper's deep rows look like small nets from "
+        "scratch",
+        "hash layer: unknown; by default linear without activation, as in DSH",
+        "contrastive loss: form unknown; that of DSH on squared distances, by default with margin 2K",
         "quantization loss: form unknown; L1 as in DSH, each image counted once",
         "balance loss: form unknown; the squared batch mean of each bit, summed",
         "weights: one value of 0.01 is known; whether quantization and balance share it is not, so they are separate",
-        "batches: 100 images, 20 of each of 5 classes; the paper takes 20 of each class (for SVHN): "
+        "batches: by default 100 images, 20 of each of 5 classes; the paper takes 20 of each class (for SVHN): "
         "--set batch_size=200 --set classes_per_batch=10",
-        "optimiser, schedule, epochs, initialisation and augmentation: unknown; AdamW with a one-cycle schedule for a "
-        "few epochs, Xavier weights in the trunk, what the dataset declares",
+        "optimiser, schedule, epochs, initialisation and augmentation: unknown; by default AdamW with a one-cycle "
+        "schedule for a few epochs, Xavier weights in the trunk, what the dataset declares",
         "splits: the paper's are not fully specified; results name the protocol they were measured on",
     )
     tables = TABLES
