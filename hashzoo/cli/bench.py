@@ -49,7 +49,8 @@ def bench(arguments: argparse.Namespace) -> None:
     from hashzoo.reports.progress import ErrorStream
 
     reporter = ErrorStream()
-    methods = [METHODS.get(name).name for name in arguments.methods]
+    methods = list(dict.fromkeys(METHODS.get(name).name for name in arguments.methods))
+    sources = {_filed(words): source_of(*parted(words), arguments) for words in arguments.datasets}
     settings = settings_by_method(arguments.set, methods)
     presets = preset_by_method(arguments.preset, methods)
     for method in methods:
@@ -57,7 +58,7 @@ def bench(arguments: argparse.Namespace) -> None:
             reporter.note(f"{method} has no preset {arguments.preset}: it runs with its defaults")
     jobs = [
         Job(source, cell)
-        for source in [source_of(*parted(words), arguments) for words in arguments.datasets]
+        for source in sources.values()
         for seed in arguments.seeds
         for method in methods
         for cell in plan(
@@ -72,6 +73,15 @@ def bench(arguments: argparse.Namespace) -> None:
     ]
     done = run_jobs(jobs, arguments, reporter)
     papers = printed_by([METHODS.get(method) for method in methods])
-    found = boards([outcome.record for outcome in done if outcome.record], papers)
+    found = boards([outcome.record for outcome in done if outcome.record], papers, arguments.seeds)
     sys.stdout.write(FORMATS[arguments.format](found))
     refuse_failures(done, reporter)
+
+
+def _filed(words: str) -> tuple[str, str]:
+    """Dataset and protocol by the names they are filed under: "digits" is "digits@standard"."""
+    from hashzoo.datasets.base import DATASETS
+
+    name, protocol = parted(words)
+    dataset = DATASETS.get(name)
+    return dataset.name, protocol or next(iter(dataset.protocols))

@@ -69,6 +69,8 @@ def source_of(name: str, protocol: str | None, arguments: argparse.Namespace) ->
         "split_seed": arguments.split_seed,
         **reading_options(arguments),
     }
+    if arguments.cluster:  # workers start in folders of their own
+        made = {key: value.absolute() if isinstance(value, Path) else value for key, value in made.items()}
     DATASETS.get(name)(**made)
     return Source(name, tuple(made.items()))
 
@@ -124,19 +126,20 @@ def budget_of(method: str, budget_s: float | None) -> float | None:
 
 def run_jobs(jobs: Sequence[Job], arguments: argparse.Namespace, reporter: Reporter) -> list[Outcome]:
     """Run all jobs, with a line for each and the time left."""
-    from hashzoo.experiments.grid import run_grid, seconds_left
+    from hashzoo.experiments.grid import run_grid
     from hashzoo.experiments.runner import RunOptions
     from hashzoo.reports.progress import duration as shown
 
-    options = RunOptions(out=arguments.out, force=arguments.force, command=arguments.command)
+    out = arguments.out.absolute() if arguments.cluster else arguments.out  # workers start in folders of their own
+    options = RunOptions(out=out, force=arguments.force, command=arguments.command)
     done: list[Outcome] = []
     for outcome in run_grid(jobs, options, reporter, workers=arguments.jobs, cluster=arguments.cluster):
         done.append(outcome)
         what = f"{'left out' if outcome.unsuitable else 'failed'}: {outcome.failure}"
         if outcome.record:
             what = f"mAP {outcome.record['metrics']['map_expected']:.4f}"
-        left = shown(seconds_left(jobs, done, arguments.jobs))
-        reporter.note(f"[{len(done)}/{len(jobs)}] {outcome.job.title}: {what}; about {left} left")
+        left = "" if outcome.left_s is None else f"; about {shown(outcome.left_s)} left"
+        reporter.note(f"[{len(done)}/{len(jobs)}] {outcome.job.title}: {what}{left}")
     return done
 
 

@@ -21,7 +21,7 @@ def add_to(commands: Commands) -> None:
         "--format",
         choices=("plain", "md", "csv", "json"),
         default="plain",
-        help="csv and json hold everything, a record each (default: plain)",
+        help="csv: numbers and settings, a line for each record; json: the records as they are (default: plain)",
     )
 
 

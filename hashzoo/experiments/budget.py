@@ -50,6 +50,14 @@ def write_budget(folder: Path, cell: Cell) -> None:
         write_atomically(folder / store.BUDGET, json.dumps(facts, indent=1).encode())
 
 
+def superseded(cell: Cell, data: LoadedDataset, folder: Path) -> list[Path]:
+    """Folders of earlier runs of the cell that is in `folder`, with its budget and another number of epochs."""
+    if cell.budget_s is None:
+        return []
+    alike = folder.with_name(folder.name.rpartition("-")[0] + "-*")
+    return list(dict.fromkeys(run for run, _ in _runs_of(cell, data, alike) if run != folder))
+
+
 def _probed(cell: Cell, data: LoadedDataset, reporter: Reporter, *, download: bool) -> Cell:
     assert cell.budget_s is not None
     data, best = with_held_out(cell.config, data, cell.seed)
@@ -78,7 +86,7 @@ def _probed(cell: Cell, data: LoadedDataset, reporter: Reporter, *, download: bo
 
 def _begun(cell: Cell, data: LoadedDataset, out: Path) -> Cell | None:
     """The cell as it was run before with this budget."""
-    folder = store.cell_folder(
+    folders = store.cell_folder(
         out,
         dataset=data.name,
         protocol=data.protocol,
@@ -87,12 +95,16 @@ def _begun(cell: Cell, data: LoadedDataset, out: Path) -> Cell | None:
         seed=cell.seed,
         config_hash="*",
     )
-    for run, facts in _stored_budgets(folder):
+    return next((alike for _, alike in _runs_of(cell, data, folders)), None)
+
+
+def _runs_of(cell: Cell, data: LoadedDataset, folders: Path) -> Iterator[tuple[Path, Cell]]:
+    """The runs of a cell and its budget: folder, and the cell with the epochs of that run."""
+    for folder, facts in _stored_budgets(folders):
         if facts.get("seconds") == cell.budget_s:
             alike = replace(cell, config=replace(cell.config, epochs=facts["epochs"]), probe=facts["probe"])
-            if run.name.endswith(f"-{config_hash(alike, data)}"):
-                return alike
-    return None
+            if folder.name.endswith(f"-{config_hash(alike, data)}"):
+                yield folder, alike
 
 
 def _stored_budgets(folders: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:

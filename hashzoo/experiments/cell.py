@@ -156,8 +156,12 @@ def config_hash(cell: Cell, data: LoadedDataset) -> str:
 
 
 def series_hash(cell: Cell, data: LoadedDataset) -> str:
-    """The same, but for the code length: what a row of a table has in common."""
-    return short_hash({key: value for key, value in identity(cell, data).items() if key != "bits"})
+    """What a row of a table has in common: the same but for the code length, with a budget in place of its epochs."""
+    facts = {key: value for key, value in identity(cell, data).items() if key != "bits"}
+    if cell.budget_s is not None:
+        facts["config"] = {key: value for key, value in facts["config"].items() if key != "epochs"}
+        facts["budget_s"] = cell.budget_s
+    return short_hash(facts)
 
 
 def method_of(cell: Cell, data: LoadedDataset, *, download: bool = False) -> Method:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def describe(device: str, owner: dict[str, str]) -> dict[str, Any]:
         "device": torch.cuda.get_device_name() if device == "cuda" else _cpu()[0],
         "platform": f"{platform.system()} {platform.machine()}",
         "threads": torch.get_num_threads(),
-        **_source(),
+        **source_tree(),
     }
 
 
@@ -83,6 +84,34 @@ def has_native_bf16(device: str) -> bool:
     return bool(_NATIVE_BF16 & _cpu()[1])
 
 
+@cache
+def source_tree() -> dict[str, Any]:
+    """Commit of the source tree that hashzoo runs from, if it is a checkout, and whether it was changed since.
+
+    Found out once: what may change in the tree later is not what runs.
+    """
+    root = Path(hashzoo.__file__).resolve().parent.parent
+
+    def git(*words: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "--no-optional-locks", "-C", str(root), *words],
+                capture_output=True,
+                text=True,
+                timeout=10,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    top = git("rev-parse", "--show-toplevel")
+    commit = git("rev-parse", "HEAD") if top and Path(top).resolve() == root else None
+    if commit is None:
+        return {"commit": None, "dirty": None}
+    return {"commit": commit, "dirty": bool(git("status", "--porcelain", "--", "hashzoo", "csrc", "plugins"))}
+
+
 def _cpu() -> tuple[str, set[str]]:
     """Model in words, and the instruction set flags that the kernel lists."""
     model, flags = "", set[str]()
@@ -105,27 +134,3 @@ def _isa() -> str:
     except ImportError:
         return "numpy"
     return str(_native.isa())
-
-
-def _source() -> dict[str, Any]:
-    """Commit of the source tree that hashzoo runs from, if it is a checkout, and whether it was changed since."""
-    root = Path(hashzoo.__file__).resolve().parent.parent
-
-    def git(*words: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "--no-optional-locks", "-C", str(root), *words],
-                capture_output=True,
-                text=True,
-                timeout=10,
-                check=True,
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return done.stdout.strip()
-
-    top = git("rev-parse", "--show-toplevel")
-    commit = git("rev-parse", "HEAD") if top and Path(top).resolve() == root else None
-    if commit is None:
-        return {"commit": None, "dirty": None}
-    return {"commit": commit, "dirty": bool(git("status", "--porcelain", "--", "hashzoo", "csrc", "plugins"))}

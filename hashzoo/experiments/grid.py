@@ -7,10 +7,10 @@ stopped, by whatever, is finished by starting it again.
 from __future__ import annotations
 
 import os
-import time
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -56,8 +56,8 @@ class Outcome:
     job: Job
     record: Record | None
     failure: str
-    seconds: float
     unsuitable: bool = False  # the data is not for this method, so running it again changes nothing
+    left_s: float | None = None  # what the jobs not done by then will take, once there is a record to tell by
 
 
 def run_grid(
@@ -74,7 +74,7 @@ def run_grid(
     Raises:
         InvalidInput: `workers` is not positive, the cluster cannot be reached, or its package is not installed.
     """
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, effective_n_jobs
 
     if workers < 1:
         raise InvalidInput(f"jobs: expected a whole number from 1, got {workers}")
@@ -83,17 +83,32 @@ def run_grid(
     told: Reporter = reporter if alone else _Silent()
     threads = None if alone or cluster else max(1, (os.cpu_count() or 1) // workers)
     with _backend(cluster):
+        beside = effective_n_jobs(-1) if cluster else workers
         pool = Parallel(n_jobs=-1 if cluster else workers, return_as="generator_unordered", batch_size=1)
-        yield from pool(delayed(_run)(job, options, told, threads) for job in jobs)
+        done: list[Outcome] = []
+        try:
+            for outcome in pool(delayed(_run)(job, options, told, threads) for job in jobs):
+                done.append(outcome)
+                yield replace(outcome, left_s=seconds_left(jobs, done, beside))
+        except BrokenExecutor:
+            finished = {outcome.job for outcome in done}
+            why = "not finished when the system ended a process of this grid, for want of memory perhaps"
+            yield from (Outcome(job, None, why) for job in jobs if job not in finished)
 
 
-def seconds_left(jobs: Sequence[Job], done: Sequence[Outcome], workers: int = 1) -> float:
-    """What the jobs not done will take: the mean of those done of the same method and data, else of all."""
+def seconds_left(jobs: Sequence[Job], done: Sequence[Outcome], workers: int = 1) -> float | None:
+    """What the jobs not done will take: the mean of the records of the same method and data, else of all.
+
+    None as long as there is no record; how soon something failed says nothing of the others.
+    """
+    took = [(o.job, float(sum(o.record["timings"].values()))) for o in done if o.record]
+    if not took:
+        return None
 
     def expected(job: Job) -> float:
         kind = (job.cell.method, job.source)
-        alike = [outcome.seconds for outcome in done if (outcome.job.cell.method, outcome.job.source) == kind]
-        known = alike or [outcome.seconds for outcome in done]
+        alike = [seconds for other, seconds in took if (other.cell.method, other.source) == kind]
+        known = alike or [seconds for _, seconds in took]
         return sum(known) / len(known)
 
     finished = {outcome.job for outcome in done}
@@ -101,7 +116,6 @@ def seconds_left(jobs: Sequence[Job], done: Sequence[Outcome], workers: int = 1)
 
 
 def _run(job: Job, options: RunOptions, reporter: Reporter, threads: int | None) -> Outcome:
-    started = time.perf_counter()
     record, failure, unsuitable = None, "", False
     try:
         if threads:
@@ -114,7 +128,7 @@ def _run(job: Job, options: RunOptions, reporter: Reporter, threads: int | None)
         frame = traceback.extract_tb(bug.__traceback__)[-1]
         reason = " ".join(str(bug).split())
         failure = f"{type(bug).__name__}: {reason} ({os.path.basename(frame.filename)}, line {frame.lineno})"
-    return Outcome(job, record, failure, time.perf_counter() - started, unsuitable)
+    return Outcome(job, record, failure, unsuitable)
 
 
 @lru_cache(maxsize=1)  # jobs come dataset by dataset

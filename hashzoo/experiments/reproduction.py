@@ -112,7 +112,11 @@ def set_otherwise(job: Job, row: PaperRow, preset: str, record: Record) -> dict[
 
 
 def stored_codes(record: Record, out: Path) -> CodeSet | None:
-    """The codes of a record in the run folder `out`; None if they are not there any more."""
+    """The codes of a record in the run folder `out`; None if they are not there any more.
+
+    Raises:
+        InvalidInput: they are damaged, or not those of the record.
+    """
     folder = store.cell_folder(
         out,
         dataset=record["dataset"],
@@ -122,7 +126,7 @@ def stored_codes(record: Record, out: Path) -> CodeSet | None:
         seed=record["seed"],
         config_hash=record["config_hash"],
     )
-    return store.read_codes(folder) if (folder / store.CODES).is_file() else None
+    return store.codes_of(store.Run(folder, record)) if (folder / store.CODES).is_file() else None
 
 
 def map_among_queries(codes: CodeSet, *, others_only: bool, topk: int | None = None) -> float:

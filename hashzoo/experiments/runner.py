@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shlex
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from hashzoo.errors import HashzooError, InvalidInput, StorageError
 from hashzoo.evaluators.base import CodeSet, Evaluation
 from hashzoo.evaluators.bit_statistics import BitStatistics
 from hashzoo.evaluators.hamming_ranking import HammingRanking
+from hashzoo.evaluators.query_ranking import QueryRanking
 from hashzoo.experiments import store
-from hashzoo.experiments.budget import within_budget, write_budget
+from hashzoo.experiments.budget import superseded, within_budget, write_budget
 from hashzoo.experiments.cell import (
     Cell,
     Reporter,
@@ -31,7 +33,7 @@ from hashzoo.experiments.cell import (
     series_hash,
     short_hash,
 )
-from hashzoo.experiments.environment import describe, owner_of
+from hashzoo.experiments.environment import describe, owner_of, source_tree
 from hashzoo.experiments.selection import facts_of, with_held_out
 from hashzoo.experiments.store import Record
 from hashzoo.features.base import features_of
@@ -67,6 +69,7 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
             what to do with it; nothing has run by then.
         HashzooError: from a cell; those before it are finished and stored.
     """
+    source_tree()  # now, before hours in which it may change
     for note in data.notes:
         reporter.note(f"{data.title}: {note}")
     cells = [
@@ -132,6 +135,9 @@ def _run(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, rep
                 record = _fresh(cell, data, folder, options, reporter)
             checkpoint.remove()
             (folder / store.BUDGET).unlink(missing_ok=True)
+            if options.force:
+                for before in superseded(cell, data, folder):
+                    shutil.rmtree(before)
         except BaseException as cause:
             if not result.exists():
                 store.discard(folder, resumable=checkpoint.exists())
@@ -167,6 +173,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
     with profile.stage("evaluate"):
         ranking = _ranking(codes, cell, data)
         evaluated = time.perf_counter()
+        among = QueryRanking(_ranking_of(cell, data)).evaluate(codes)
         bits = BitStatistics().evaluate(codes)
 
     encoder.save(folder / store.MODEL)
@@ -194,7 +201,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
         "config_hash": short_hash(facts),
         "series": series_hash(cell, data),
         "selection": selection,
-        "metrics": ranking.metrics | bits.metrics,
+        "metrics": ranking.metrics | among.metrics | bits.metrics,
         "metric_definition": ranking.definition,
         "bit_definition": bits.definition,
         "curves": ranking.curves,
@@ -231,7 +238,11 @@ def _codes(encoder: Encoder, cell: Cell, data: LoadedDataset) -> CodeSet:
 
 
 def _ranking(codes: CodeSet, cell: Cell, data: LoadedDataset) -> Evaluation:
-    return HammingRanking(HammingRanking.Config(topk=cell.topk or data.topk)).evaluate(codes)
+    return HammingRanking(_ranking_of(cell, data)).evaluate(codes)
+
+
+def _ranking_of(cell: Cell, data: LoadedDataset) -> HammingRanking.Config:
+    return HammingRanking.Config(topk=cell.topk or data.topk)
 
 
 def _train_network(

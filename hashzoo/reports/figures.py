@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,11 @@ import numpy as np
 from hashzoo.reports.leaderboard import Board, caption
 from hashzoo.reports.shown import FromCodes, Shown, ShownRows, every, lengths
 
+COLOURS = 8  # of `plots` and of page.css
+STYLES = ("solid", "dashed", "dotted")
 _FEW = 6
 _SQUARE = 256  # bits; the correlations of longer codes would be more pixels than a page has
+_VALIDATION = "validation mAP"
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,7 @@ class Line:
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    colour: int  # lines of one colour mean the same in every panel of a figure
+    colour: int  # for `look`; lines of one colour mean the same in every panel of a figure
     spread: Sequence[float] = ()  # standard deviation of each point, 0 for none
 
 
@@ -78,6 +81,11 @@ class Figure:
     def legend(self) -> dict[str, int]:
         """The colour of each label."""
         return {line.label: line.colour for panel in self.panels if isinstance(panel, Panel) for line in panel.lines}
+
+
+def look(colour: int) -> tuple[int, str]:
+    """Number of a colour and style of a line: those of the first 24 numbers are different."""
+    return colour % COLOURS, STYLES[colour // COLOURS % len(STYLES)]
 
 
 def map_by_bits(board: Board) -> Figure:
@@ -159,9 +167,9 @@ def bits(rows: ShownRows) -> Figure:
 
 
 def training(rows: ShownRows) -> Figure:
-    """Each loss term by epoch: a row of panels for each row of the leaderboard, a line for each code length."""
+    """Each loss term by epoch, and mAP of held-out images: a row of panels for each method, a line for each length."""
     found = {
-        label: list(dict.fromkeys(term for shown in row.values() for line in shown.log for term in line["losses"]))
+        label: list(dict.fromkeys(term for shown in row.values() for line in shown.log for term in _terms(line)))
         for label, row in rows.items()
     }
     columns = max((len(terms) for terms in found.values()), default=0)
@@ -173,6 +181,8 @@ def training(rows: ShownRows) -> Figure:
         for i in range(columns)
     )
     what = "Mean of each term of the loss, with its weight, over the batches of an epoch."
+    if any(_VALIDATION in terms for terms in found.values()):
+        what += " Validation mAP: of the held-out training images, after the epoch."
     return Figure("training", "Training", f"{what} {origin(rows)}", panels, columns)
 
 
@@ -218,10 +228,16 @@ def _codes(row: dict[int, Shown], length: int) -> FromCodes | None:
     return row[length].codes if length in row else None
 
 
+def _terms(line: Mapping[str, Any]) -> dict[str, float]:
+    """What a line of the log has to draw."""
+    validation = line.get("validation_map")
+    return {**line["losses"], **({_VALIDATION: validation} if isinstance(validation, float) else {})}
+
+
 def _term(label: str, term: str, row: dict[int, Shown], colours: dict[int, int]) -> Panel:
     lines = []
     for length, shown in row.items():
-        points = [(line["epoch"], line["losses"][term]) for line in shown.log if term in line["losses"]]
+        points = [(line["epoch"], _terms(line)[term]) for line in shown.log if term in _terms(line)]
         if points:
             epochs, losses = zip(*points, strict=True)
             lines.append(Line(f"{length} bits", epochs, losses, colours[length]))

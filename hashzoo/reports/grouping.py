@@ -9,6 +9,7 @@ from typing import Any
 Record = Mapping[str, Any]
 
 _SEPARATELY = "bits"  # the part of a metric's definition that may differ within a table: it is the column
+_NOT_OF_THE_METHOD = ("python", "numpy", "torch", "hashzoo")  # the other versions are of whoever brings the method
 
 
 def comparable(record: Record) -> tuple[str, ...]:
@@ -32,6 +33,12 @@ def labelled_rows(records: Sequence[Record]) -> dict[str, list[Record]]:
     return dict(zip(row_labels([part[0] for part in rows], rivals=lambda r: r["method"]), rows, strict=True))
 
 
+def latest(records: Sequence[Record]) -> list[Record]:
+    """Of a row: one record for each code length and seed, the last made, so that a copy or a repeat counts once."""
+    in_order = sorted(records, key=lambda r: str(r.get("created") or ""))
+    return list({(r["bits"], r["seed"]): r for r in in_order}.values())
+
+
 def row_labels(records: Sequence[Record], rivals: Callable[[Record], Any]) -> list[str]:
     """The method of each row, and what tells it from its rivals, the rows of an equal key.
 
@@ -45,7 +52,8 @@ def row_labels(records: Sequence[Record], rivals: Callable[[Record], Any]) -> li
         own = settings(record)
         preset, shown = [], {}
         if record.get("preset") and len(alike) < len(known):
-            preset, shown = [record["preset"]], dict(record.get("preset_changes") or {})
+            changes = record.get("preset_changes") or {}
+            preset, shown = [record["preset"]], {key: value for key, value in changes.items() if key in own}
         for key, value in own.items():
             if any(settings(other).get(key) != value for other in (alike if key in record["config"] else known)):
                 shown[key] = value
@@ -56,12 +64,21 @@ def row_labels(records: Sequence[Record], rivals: Callable[[Record], Any]) -> li
 
 
 def settings(record: Record) -> dict[str, Any]:
-    """All that was chosen for a run besides method, data, code length and seed."""
-    environment = record["environment"]
+    """All that was chosen for a run besides method, data, code length and seed; a budget in place of its epochs."""
+    environment, budget = record["environment"], record.get("budget")
     return {
-        **record["config"],
+        **{key: value for key, value in record["config"].items() if not (budget and key == "epochs")},
+        **({"budget": f"{budget['seconds']:g}s"} if budget else {}),
+        **{f"augmentation.{key}": value for key, value in (record.get("augmentation") or {}).items()},
         "precision": record.get("precision"),
         "image_size": record.get("image_size"),
         "device": environment.get("device_type"),
         "hashzoo": record.get("hashzoo"),
+        **_owner(environment.get("versions") or {}),
     }
+
+
+def _owner(versions: Mapping[str, str]) -> dict[str, str]:
+    """Version of the distribution that a method comes from, or the start of the sha256 of its file."""
+    owners = {name: version for name, version in versions.items() if name not in _NOT_OF_THE_METHOD}
+    return {name: version[:19] if version.startswith("sha256:") else version for name, version in owners.items()}

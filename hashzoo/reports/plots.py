@@ -87,7 +87,7 @@ def picture(figure: Figure, layout: str) -> bytes:
             _draw_panel(sheet.add_subplot(rows, columns, place), panel)
         elif isinstance(panel, Heat):
             _draw_heat(sheet.add_subplot(rows, columns, place), panel)
-    handles = [Line2D([], [], color=_colour(colour), label=label) for label, colour in figure.legend.items()]
+    handles = [Line2D([], [], label=label, **_drawn_as(colour)) for label, colour in figure.legend.items()]
     sheet.legend(handles=handles, loc="outside upper center", ncols=min(4, len(handles)), frameon=False, fontsize=9)
     width = int(sheet.get_figwidth() * 17)
     sheet.supxlabel(textwrap.fill(figure.definition, width), fontsize=7, color="#555555")
@@ -102,13 +102,13 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for line in panel.lines:
-        colour = _colour(line.colour)
+        look = _drawn_as(line.colour)
         if panel.filled:
-            axes.fill_between(line.x, line.y, step="mid", alpha=0.25, color=colour, linewidth=0)
-            axes.step(line.x, line.y, where="mid", color=colour, linewidth=1.2)
+            axes.fill_between(line.x, line.y, step="mid", alpha=0.25, color=look["color"], linewidth=0)
+            axes.step(line.x, line.y, where="mid", linewidth=1.2, **look)
         else:
             marker = "o" if panel.marked else None
-            axes.plot(line.x, line.y, marker=marker, markersize=2.5, linewidth=1.3, color=colour)
+            axes.plot(line.x, line.y, marker=marker, markersize=2.5, linewidth=1.3, **look)
     axes.set_title(panel.title, fontsize=9)
     axes.set_xlabel(panel.x_label, fontsize=8)
     axes.set_ylabel(panel.y_label, fontsize=8)
@@ -135,5 +135,6 @@ def _draw_heat(axes: Axes, heat: Heat) -> None:
     axes.figure.colorbar(image, ax=axes, shrink=0.8).ax.tick_params(labelsize=7)
 
 
-def _colour(number: int) -> str:
-    return _COLOURS[number % len(_COLOURS)]
+def _drawn_as(number: int) -> dict[str, Any]:
+    colour, style = figures.look(number)
+    return {"color": _COLOURS[colour], "linestyle": style}

@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from hashzoo.errors import InvalidInput
+from hashzoo.evaluators.base import CodeSet
 from hashzoo.experiments.grid import Job, Outcome
 from hashzoo.experiments.reproduction import (
     PlannedRow,
@@ -21,11 +22,11 @@ from hashzoo.experiments.reproduction import (
 from hashzoo.experiments.store import Record
 from hashzoo.reports.grouping import groups
 from hashzoo.reports.table import Table
-from hashzoo.reports.wording import machine, map_in_words, map_name
+from hashzoo.reports.wording import few_seeds, made_in_words, map_in_words, map_name, typed
 
 _AMONG = "queries among themselves"
 _AMONG_OTHERS = "the same, each query left out"
-_GONE = "no codes stored"
+_GONE, _DAMAGED = "no codes stored", "codes damaged"
 
 Results = Mapping[Job, Outcome]
 
@@ -81,31 +82,39 @@ def _maps(
         return [("here", *("failed" for _ in planned.bits))]
     compared = printed if _comparable(planned, first) else {}
     cells = [
-        _score([record["metrics"]["map_expected"] for record in records], compared.get(bits))
+        _score([record["metrics"]["map_expected"] for record in records], _asked(row, bits), compared.get(bits))
         for bits, records in found.items()
     ]
     lines = [(f"here @{first['protocol']}", *cells)]
     if planned.table.among_queries:
-        among = [_among(records, out, planned.table.topk) for records in found.values()]
+        among = [_among(records, out, _asked(row, bits)) for bits, records in found.items()]
         if any(any(cell) for cell in among):
             lines += [(name, *(cell[part] for cell in among)) for part, name in enumerate((_AMONG, _AMONG_OTHERS))]
     return lines
 
 
-def _among(records: Sequence[Record], out: Path, topk: int | None) -> tuple[str, str]:
+def _among(records: Sequence[Record], out: Path, asked: int) -> tuple[str, str]:
     """Of one code length: with each query among its answers, and without; empty if the protocol does so already."""
     if not records:
         return "failed", "failed"
-    codes = [stored_codes(record, out) for record in records]
-    there = [found for found in codes if found is not None]
+    try:
+        codes = [(record, stored_codes(record, out)) for record in records]
+    except InvalidInput:
+        return _DAMAGED, _DAMAGED
+    there = [(record, found) for record, found in codes if found is not None]
     if len(there) < len(codes):
         return _GONE, _GONE
-    if all(np.array_equal(found.query_codes, found.database_codes) for found in there):
+    if all(np.array_equal(found.query_codes, found.database_codes) for _, found in there):
         return "", ""
     with_itself, others = (
-        _score([map_among_queries(found, others_only=alone, topk=topk) for found in there]) for alone in (False, True)
+        _score([_map_among(record, found, others_only=alone) for record, found in there], asked)
+        for alone in (False, True)
     )
     return with_itself, others
+
+
+def _map_among(record: Record, codes: CodeSet, *, others_only: bool) -> float:
+    return map_among_queries(codes, others_only=others_only, topk=record["metric_definition"].get("topk"))
 
 
 def _times(planned: PlannedTable, row: PlannedRow, results: Results) -> list[tuple[str, ...]]:
@@ -116,9 +125,9 @@ def _times(planned: PlannedTable, row: PlannedRow, results: Results) -> list[tup
         ("training, images/s", _trained_per_second, 0),
         ("encoding, images/s", _encoded_per_second, 0),
     ]
-    found = [[record for _, record in records_of(row, results, bits)] for bits in planned.bits]
+    found = [([record for _, record in records_of(row, results, bits)], _asked(row, bits)) for bits in planned.bits]
     return [
-        (name, *(_mean([measure(record) for record in records], digits) for records in found))
+        (name, *(_mean([measure(record) for record in records], asked, digits) for records, asked in found))
         for name, measure, digits in measures
     ]
 
@@ -133,16 +142,21 @@ def _encoded_per_second(record: Record) -> float:
     return float((definition["queries"] + definition["database"]) / record["timings"]["encode_s"])
 
 
-def _score(values: Sequence[float], printed: float | None = None) -> str:
+def _asked(row: PlannedRow, bits: int) -> int:
+    """How many seeds."""
+    return sum(job.cell.bits == bits for job in row.jobs)
+
+
+def _score(values: Sequence[float], asked: int, printed: float | None = None) -> str:
     if not values:
         return "failed"
     spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     delta = "" if printed is None else f" ({statistics.fmean(values) - printed:+.4f})"
-    return f"{statistics.fmean(values):.4f}{spread}{delta}"
+    return f"{statistics.fmean(values):.4f}{spread}{delta}{few_seeds(len(values), asked)}"
 
 
-def _mean(values: Sequence[float], digits: int) -> str:
-    return f"{statistics.fmean(values):,.{digits}f}" if values else "failed"
+def _mean(values: Sequence[float], asked: int, digits: int) -> str:
+    return f"{statistics.fmean(values):,.{digits}f}{few_seeds(len(values), asked)}" if values else "failed"
 
 
 def _comparable(planned: PlannedTable, record: Record) -> bool:
@@ -183,9 +197,9 @@ def _settings(planned: PlannedTable, results: Results) -> str:
     changes: dict[str, list[str]] = {}
     for row in planned.rows:
         for bits in planned.bits:
-            for job, record in records_of(row, results, bits)[:1]:
+            for job, record in records_of(row, results, bits):
                 for name, (meant, ran) in set_otherwise(job, row.row, planned.preset, record).items():
-                    rows = changes.setdefault(f"{name}={_word(ran)} in place of {_word(meant)}", [])
+                    rows = changes.setdefault(f"{name}={typed(ran)} in place of {typed(meant)}", [])
                     rows += [] if row.row.label in rows else [row.row.label]
     preset = f"Preset {planned.preset}"
     if planned.preset != planned.table.preset:
@@ -200,14 +214,8 @@ def _settings(planned: PlannedTable, results: Results) -> str:
 def _made(records: Sequence[Record]) -> str:
     """Split, seeds, dates and machines."""
     seeds = sorted({record["seed"] for record in records})
-    dates = sorted({str(record.get("created"))[:10] for record in records})
-    machines = [machine(part[0]) for part in groups(records, machine)]
     splits = [part[0]["split_sha256"][:12] for part in groups(records, lambda record: record["split_sha256"])]
     return (
         f"Split {', '.join(splits)}; seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}; "
-        f"run on {dates[0]}{f' to {dates[-1]}' if len(dates) > 1 else ''} on {'; '.join(machines)}."
+        f"{made_in_words(records)}."
     )
-
-
-def _word(value: Any) -> str:
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -14,7 +14,7 @@ from hashzoo.evaluators.base import CodeSet, Evaluation
 from hashzoo.evaluators.bit_statistics import BitUse, bit_use
 from hashzoo.evaluators.pair_distances import PairDistances
 from hashzoo.experiments.store import Run, codes_of, curves_of, read_log
-from hashzoo.reports.grouping import Record, labelled_rows
+from hashzoo.reports.grouping import Record, labelled_rows, latest
 from hashzoo.reports.leaderboard import boards
 
 PLACES = 10  # nearest images that are shown of a query
@@ -97,7 +97,7 @@ def spaced(count: int, total: int) -> np.ndarray:
 
 
 def _lowest_seeds(records: Sequence[Record]) -> dict[int, Record]:
-    return {record["bits"]: record for record in sorted(records, key=lambda r: -r["seed"])}
+    return {record["bits"]: record for record in sorted(latest(records), key=lambda r: -r["seed"])}
 
 
 def _shown(run: Run, curves: bool, codes: bool, log: bool, queries: int) -> Shown:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from hashzoo.reports.grouping import Record, comparable, groups, row_labels
+from hashzoo.reports.grouping import Record, comparable, groups, latest, row_labels
 from hashzoo.reports.wording import machine, map_in_words, map_name
 from hashzoo.training.profile import Profile
 
@@ -21,6 +21,8 @@ _CSV_METRICS = (
     "map_stable",
     "map_worst",
     "map_best",
+    "map_among_queries",
+    "map_among_other_queries",
     "precision_radius2",
     "precision_at_100",
     "precision_at_1000",
@@ -33,6 +35,7 @@ _CSV_METRICS = (
     "distinct_codes",
 )
 _CSV_DEFINITION = ("topk", "ties", "denominator", "empty", "relevance", "queries", "empty_queries", "database")
+_CSV_JSON = ("config", "preset_changes", "augmentation", "budget", "selection")
 
 
 @dataclass(frozen=True)
@@ -118,13 +121,15 @@ def write_records(records: Sequence[Record], layout: str) -> None:
 
 
 def records_csv(records: Sequence[Record]) -> str:
-    """A line per record: what it is, its metrics and every knob of their definition."""
+    """A line per record: what it is, its metrics, every knob of their definition, and what it was made with."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    what = ("dataset", "protocol", "title", "split_sha256", "images_sha256", "method", "bits", "seed", "precision")
+    data = ("dataset", "protocol", "title", "split_sha256", "images_sha256", "image_size")
+    what = (*data, "method", "preset", "sampler", "bits", "seed", "precision")
     timings = ("train_s", "encode_s", "evaluate_s")
-    tail = ("threads", "device", "config", "config_hash", "codes_sha256", "created")
-    writer.writerow([*what, *_CSV_METRICS, *_CSV_DEFINITION, *timings, *tail])
+    place = ("threads", "device", "isa", "commit", "dirty")
+    tail = ("config_hash", "codes_sha256", "created")
+    writer.writerow([*what, *_CSV_METRICS, *_CSV_DEFINITION, *timings, *place, "versions", *_CSV_JSON, *tail])
     for r in records:
         environment = r["environment"]
         writer.writerow(
@@ -133,10 +138,10 @@ def records_csv(records: Sequence[Record]) -> str:
                 *(r["metrics"].get(key) for key in _CSV_METRICS),
                 *(r["metric_definition"].get(key) for key in _CSV_DEFINITION),
                 *(r["timings"].get(key) for key in timings),
-                environment.get("threads"),
-                environment.get("device"),
-                json.dumps(r["config"], sort_keys=True),
-                *(r.get(key) for key in ("config_hash", "codes_sha256", "created")),
+                *(environment.get(key) for key in place),
+                _json(environment.get("versions")),
+                *(_json(r.get(key)) for key in _CSV_JSON),
+                *(r.get(key) for key in tail),
             ]
         )
     return buffer.getvalue()
@@ -155,6 +160,7 @@ def _series_table(records: Sequence[Record]) -> Table:
         (f"{name} (expected)", *(_score(r, "map_expected") for r in records)),
         ("  tie range", *(_tie_range(r) for r in records)),
         *_selected(records),
+        *_budgeted(records),
         ("precision, radius 2", *(_score(r, "precision_radius2") for r in records)),
         *((f"{part}, s", *(_seconds(r, f"{part}_s") for r in records)) for part in ("train", "encode", "evaluate")),
     ]
@@ -175,7 +181,7 @@ def _comparison(records: Sequence[Record]) -> Table:
     labels = row_labels([part[0] for part in series], rivals=_method_and_seed)
     rows = []
     for label, part in sorted(zip(labels, series, strict=True), key=lambda pair: pair[0]):
-        by_length = {r["bits"]: _score(r, "map_expected") for r in part}
+        by_length = {r["bits"]: _score(r, "map_expected") for r in latest(part)}
         rows.append((label, str(part[0]["seed"]), *(by_length.get(length, "") for length in lengths)))
     first = records[0]
     return Table(
@@ -202,6 +208,18 @@ def _selected(records: Sequence[Record]) -> list[tuple[str, ...]]:
         ("  of epoch", *(str(found["epoch"]) if found else "" for found in chosen)),
         ("  last epoch", *(f"{found['last']['map_expected']:.4f}" if found else "" for found in chosen)),
     ]
+
+
+def _budgeted(records: Sequence[Record]) -> list[tuple[str, ...]]:
+    """The epochs that each code length had time for."""
+    budgets = [r.get("budget") for r in records]
+    if not any(budgets):
+        return []
+    return [("epochs, by budget", *(str(r["config"]["epochs"]) if r.get("budget") else "" for r in records))]
+
+
+def _json(value: object) -> str:
+    return "" if value is None else json.dumps(value, sort_keys=True)
 
 
 def _score(record: Record, key: str) -> str:

@@ -1,8 +1,8 @@
-"""Definitions of measures in words, for captions."""
+"""What captions say in words: definitions of measures, and how and where records were made."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _TIES = {
@@ -54,3 +54,31 @@ def machine(record: Mapping[str, Any]) -> str:
 def labels_held(multi_label: bool | None) -> str:
     """How many labels an image of a dataset has; None is one or several, as the files say."""
     return "one or several" if multi_label is None else "several" if multi_label else "one"
+
+
+def training_in_words(record: Mapping[str, Any]) -> str:
+    """ "preset fast, 3 epochs, lr=0.1": the preset, how long a network trained, and what was set otherwise."""
+    epochs, budget = record["config"].get("epochs"), record.get("budget")
+    parts = [f"preset {record['preset']}" if record.get("preset") else "no preset"]
+    if epochs is not None:
+        time = f" in {budget['seconds']:g} s" if budget else ""
+        parts.append(f"{epochs} epoch{'' if epochs == 1 else 's'}{time}")
+    changes = record.get("preset_changes") or {}
+    return ", ".join([*parts, *(f"{key}={typed(value)}" for key, value in changes.items() if key != "epochs")])
+
+
+def made_in_words(records: Sequence[Mapping[str, Any]]) -> str:
+    """Dates and machines."""
+    dates = sorted({str(record["created"])[:10] for record in records if record.get("created")})
+    when = f" on {dates[0]}{f' to {dates[-1]}' if len(dates) > 1 else ''}" if dates else ""
+    return f"run{when} on {'; '.join(dict.fromkeys(map(machine, records)))}"
+
+
+def few_seeds(found: int, asked: int) -> str:
+    """ " (2 of 3 seeds)", or nothing if there are all."""
+    return f" ({found} of {asked} seeds)" if found < asked else ""
+
+
+def typed(value: Any) -> str:
+    """A setting as one would type it."""
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)

@@ -86,6 +86,29 @@ def test_a_cell_that_fails_leaves_the_others_and_is_listed(here, capsys, monkeyp
     assert "failed: lsh 12 bits, seed 0, folder: folder: expected ROOT" in captured.err
 
 
+def test_one_cell_under_several_names_runs_once(here, capsys):
+    words = ["--methods", "lsh,cca-itq,cca_itq", "--datasets", "folder,folder@folder", "--format", "json"]
+    assert main(["bench", "--bits", "12", *words]) == 0
+    captured = capsys.readouterr()
+    assert "[2/2] " in captured.err
+    (board,) = json.loads(captured.out)
+    assert {label: row["12"]["seeds"] for label, row in board["rows"].items()} == {"lsh": 1, "cca_itq": 1}
+
+
+def test_a_seed_that_failed_is_missed(here, capsys, monkeypatch):
+    from hashzoo.methods.lsh import LSH as Method
+
+    fit = Method.fit
+
+    def fails_at_first(self, *arguments):
+        monkeypatch.setattr(Method, "fit", fit)
+        raise MemoryError("no memory")
+
+    monkeypatch.setattr(Method, "fit", fails_at_first)
+    assert main([*LSH, "--seeds", "0,1"]) == 2
+    assert " (1 of 2 seeds) |" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

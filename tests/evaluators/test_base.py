@@ -8,6 +8,7 @@ from hashzoo.evaluators.bit_statistics import BitStatistics, bit_use
 from hashzoo.evaluators.graded_ranking import GradedRanking
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.evaluators.pair_distances import PairDistances
+from hashzoo.evaluators.query_ranking import QueryRanking
 from hashzoo.settings import configure
 
 SIGNS = np.array([[1, -1, 1], [-1, -1, 1], [1, 1, 1]], np.int8)
@@ -115,6 +116,25 @@ def test_a_definition_settles_the_knobs():
     assert result.metrics["map"] == result.metrics["map_stable"] == 1  # each query's one hit in the top 2 is first
     with pytest.raises(InvalidInput, match="topk: the definition 'pml' cuts each query"):
         HammingRanking.Config(definition="pml", topk=2)
+
+
+def test_queries_are_ranked_against_themselves():
+    """By definition: the queries in the place of the database, with and without the query itself."""
+    rng = np.random.default_rng(0)
+    codes, labels = rng.choice([-1, 1], (30, 6)), rng.integers(0, 3, 30)
+    database = {"database_codes": rng.choice([-1, 1], (50, 6)), "database_labels": rng.integers(0, 3, 50)}
+    found = QueryRanking(QueryRanking.Config(topk=10)).evaluate(
+        CodeSet.checked(query_codes=codes, query_labels=labels, **database)
+    )
+    for name, exclude in (("map_among_queries", None), ("map_among_other_queries", np.arange(30))):
+        expected = retrieval.evaluate(
+            retrieval.pack(codes), labels, retrieval.pack(codes), labels, bits=6, topk=10, exclude=exclude
+        )
+        assert found.metrics[name] == expected.map
+    assert found.metrics["map_among_queries"] > found.metrics["map_among_other_queries"]
+    assert found.definition["database"] == 30
+    same = CodeSet.checked(query_codes=codes, query_labels=labels, database_codes=codes, database_labels=labels)
+    assert QueryRanking().evaluate(same).metrics == {}
 
 
 def test_bit_statistics_by_hand():

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from hashzoo.errors import InvalidInput, InvalidSetting
-from hashzoo.experiments import budget
+from hashzoo.experiments import budget, store
 from hashzoo.experiments.cell import config_hash, plan
 from hashzoo.experiments.runner import RunOptions, run_cell
 from hashzoo.methods.base import METHODS, Task
@@ -70,6 +70,20 @@ def test_a_budget_that_was_spent_is_not_measured_again(tmp_path, data, reporter,
     run_cell(cell_of(reporter, budget_s=3.9), data, RunOptions(tmp_path), reporter)
     run_cell(cell_of(reporter, budget_s=3.4, settings={"lr": "0.1"}), data, RunOptions(tmp_path), reporter)
     assert len(paced) == 4
+
+
+def test_force_replaces_a_run_of_other_epochs(tmp_path, data, reporter, monkeypatch):
+    step_s = iter((0.25, 0.39, 0.28))
+
+    def measure(method, split, augmentation, options, *, seconds, best):
+        return Pace(prepare_s=1.0, step_s=next(step_s), measured_steps=17, steps=2, batch_size=4)
+
+    monkeypatch.setattr(budget, "measure_pace", measure)
+    other = run_cell(cell_of(reporter, budget_s=3.9), data, RunOptions(tmp_path), reporter)
+    first = run_cell(cell_of(reporter, budget_s=3.4), data, RunOptions(tmp_path), reporter)
+    again = run_cell(cell_of(reporter, budget_s=3.4), data, RunOptions(tmp_path, force=True), reporter)
+    assert [r["config"]["epochs"] for r in (other, first, again)] == [5, 3, 4]
+    assert {r["config_hash"] for r in store.find_records(tmp_path)} == {other["config_hash"], again["config_hash"]}
 
 
 def test_a_run_that_was_cut_off_goes_on_with_its_epochs(tmp_path, data, reporter, paced, monkeypatch):

@@ -35,6 +35,17 @@ def test_the_hash_covers_what_changes_the_number(data, reporter):
     assert series_hash(cell, data) != series_hash(replace(cell, seed=1), data)
 
 
+def test_a_budget_stands_for_its_epochs_in_a_row_of_a_table(data, reporter):
+    def within(seconds, epochs, bits=12):
+        cell = cell_of(reporter, "dsh", {"epochs": str(epochs)})
+        return replace(cell, bits=bits, budget_s=seconds)
+
+    assert series_hash(within(60.0, 13), data) == series_hash(within(60.0, 12, bits=24), data)
+    others = within(60.0, 13), within(90.0, 13), within(None, 13), within(None, 12)
+    assert len({series_hash(cell, data) for cell in others}) == 4
+    assert config_hash(within(60.0, 13), data) == config_hash(within(None, 13), data)
+
+
 def test_the_version_of_the_owner_is_part_of_the_hash(data, reporter, monkeypatch):
     cell = cell_of(reporter)
     before = config_hash(cell, data)

@@ -70,10 +70,39 @@ def test_local_processes_give_the_same_records(tmp_path, tree, reporter):
 
 def test_the_time_left_is_that_of_cells_alike(tree, reporter):
     lsh, dsh = jobs_of(tree, reporter, bits=(12, 24, 36)), jobs_of(tree, reporter, "dsh", bits=(12, 24))
-    done = [Outcome(lsh[0], {}, "", 2.0), Outcome(dsh[0], {}, "", 30.0)]
-    assert seconds_left([*lsh, *dsh], done) == 2 * 2.0 + 30.0
-    assert seconds_left([*lsh, *dsh], done, workers=2) == 17.0
+    done = [
+        Outcome(lsh[0], {"timings": {"train_s": 0.5, "encode_s": 1.0, "evaluate_s": 0.5}}, ""),
+        Outcome(dsh[0], {"timings": {"train_s": 29.0, "encode_s": 1.0, "evaluate_s": 0.0}}, ""),
+        Outcome(lsh[1], None, "no memory"),
+    ]
+    assert seconds_left([*lsh, *dsh], done) == 2.0 + 30.0
+    assert seconds_left([*lsh, *dsh], done, workers=2) == 16.0
     assert seconds_left([*lsh, *dsh], done[:1]) == 8.0
+    assert seconds_left([*lsh, *dsh], done[2:]) is None
+
+
+def test_what_was_finished_before_tells_the_time_left(tmp_path, tree, reporter):
+    """A record that is only found takes no time, and says how long the others take all the same."""
+    jobs = jobs_of(tree, reporter, "dsh", bits=(12, 24), settings={"epochs": "1", "batch_size": "9"})
+    (first,) = run_grid(jobs[:1], RunOptions(tmp_path), reporter)
+    found, _ = run_grid(jobs, RunOptions(tmp_path), reporter)
+    assert found.left_s == sum(first.record["timings"].values())
+
+
+class Fatal:
+    """Ends the process that it is sent to."""
+
+    def __reduce__(self):
+        return signal.raise_signal, (signal.SIGKILL,)
+
+
+def test_a_process_that_the_system_ends_is_a_failure(tmp_path, tree, reporter):
+    good = jobs_of(tree, reporter, bits=(12, 24))
+    fatal = Job(Source("folder", (("root", Fatal()),)), good[0].cell)
+    outcomes = {o.job: o for o in run_grid([*good, fatal], RunOptions(tmp_path), reporter, workers=2)}
+    assert set(outcomes) == {*good, fatal}
+    assert "the system ended a process" in outcomes[fatal].failure
+    assert all(outcomes[job].record or outcomes[job].failure for job in good)
 
 
 def test_no_process_and_no_scheduler(tmp_path, tree, reporter):

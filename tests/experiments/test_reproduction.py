@@ -7,6 +7,7 @@ import pytest
 
 from hashzoo import METHODS, CodeSet, PaperRow, PaperTable, retrieval
 from hashzoo.errors import InvalidInput, UnknownName
+from hashzoo.experiments import store
 from hashzoo.experiments.grid import Source, run_grid
 from hashzoo.experiments.reproduction import (
     Wanted,
@@ -127,5 +128,8 @@ def test_codes_are_found_where_the_run_left_them(tmp_path, source, wanted, repor
     codes = stored_codes(outcome.record, tmp_path)
     assert (codes.bits, len(codes.query_codes)) == (12, 6)
     (file,) = tmp_path.rglob("codes.npz")
+    store.write_codes(file, replace(codes, query_codes=codes.query_codes[::-1]))
+    with pytest.raises(InvalidInput, match="not the codes of its record"):
+        stored_codes(outcome.record, tmp_path)
     file.unlink()
     assert stored_codes(outcome.record, tmp_path) is None

@@ -9,6 +9,7 @@ import torch
 
 from hashzoo.errors import CheckpointError, HashzooError, InvalidInput, InvalidSetting, StorageError, UnsuitableData
 from hashzoo.evaluators.hamming_ranking import HammingRanking
+from hashzoo.evaluators.query_ranking import QueryRanking
 from hashzoo.experiments import runner, store
 from hashzoo.experiments.cell import config_hash, identity, plan
 from hashzoo.experiments.runner import RunOptions, run_cell, run_cells
@@ -58,6 +59,9 @@ def test_a_shallow_record_is_whole(tmp_path, data, reporter):
     assert record["metric_definition"]["ties"] == "expected"
     codes = store.read_codes(folder)
     assert store.codes_sha256(codes) == record["codes_sha256"]
+    among = QueryRanking().evaluate(codes).metrics
+    assert among
+    assert among.items() <= record["metrics"].items()
     np.testing.assert_array_equal(load_encoder(folder).encode_split(data.query), codes.query_codes)
     assert (folder / "pr_curve.png").read_bytes().startswith(b"\x89PNG")
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
+from dataclasses import replace
 
 import matplotlib.image
 import numpy as np
@@ -13,7 +15,7 @@ from hashzoo.evaluators.base import CodeSet
 from hashzoo.evaluators.bit_statistics import BitStatistics
 from hashzoo.experiments.store import Run, codes_of, codes_sha256, find_runs, write_codes
 from hashzoo.reports import figures
-from hashzoo.reports.figures import Figure, Heat, Line, Panel
+from hashzoo.reports.figures import Figure, Heat, Line, Panel, look
 from hashzoo.reports.leaderboard import boards
 from hashzoo.reports.plots import picture
 from hashzoo.reports.shown import every, lengths, shown_rows, spaced
@@ -95,6 +97,16 @@ def test_training_has_a_panel_for_each_term_and_none_for_what_does_not_train(row
     assert not [panel for panel in figure.panels if panel and panel.title.startswith("lsh")]
 
 
+def test_training_has_the_map_of_held_out_images(rows):
+    log = tuple({"epoch": epoch, "losses": {"a": 1.0}, "validation_map": 0.2 * epoch} for epoch in (1, 2))
+    chosen = {12: replace(rows["dsh"][12], log=log)}
+    figure = figures.training({"dsh": chosen})
+    line = line_of(figure, "dsh: validation mAP", "12 bits")
+    assert (line.x, line.y) == ((1, 2), (0.2, 0.4))
+    assert "held-out training images" in figure.definition
+    assert "held-out" not in figures.training(rows).definition
+
+
 @pytest.mark.parametrize("draw", [figures.precision_recall, figures.distances, figures.bits, figures.training])
 def test_every_figure_says_what_it_is_of(rows, draw):
     record = every(rows)[0].record
@@ -162,3 +174,12 @@ def test_a_picture_is_one_and_is_the_same_again(layout):
         assert matplotlib.image.imread(io.BytesIO(data), format="png")[..., :3].std() > 0.05
     else:
         assert b"<svg" in data
+
+
+def test_lines_are_told_apart_beyond_eight():
+    assert len({look(number) for number in range(24)}) == 24
+    assert [look(number) for number in (0, 9, 17)] == [(0, "solid"), (1, "dashed"), (1, "dotted")]
+    lines = tuple(Line(str(number), [0, 1], [0, 1], number) for number in (1, 9, 17))
+    drawn = picture(Figure("pr", "Title", "what it is", (Panel("a panel", "x", "y", lines),), 1), "svg")
+    patterns = re.findall(rb"stroke-dasharray: ([\d. ,]+)", drawn)
+    assert len(patterns) == 4, "two lines, and their handles in the legend"

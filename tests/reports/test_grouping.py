@@ -1,6 +1,6 @@
 import pytest
 
-from hashzoo.reports.grouping import row_labels
+from hashzoo.reports.grouping import labelled_rows, latest, row_labels
 
 
 def record(preset=None, changes=None, precision="fp32", **config):
@@ -58,3 +58,56 @@ def test_a_record_that_does_not_say_what_was_changed_is_labelled_by_its_preset()
     older = record("strong", epochs=30)
     del older["preset_changes"]
     assert labels(record(), older) == ["dsh", "dsh strong"]
+
+
+def within(seconds, epochs, **changed):
+    return {**record(epochs=epochs), "budget": {"seconds": seconds, "probe": {}}, **changed}
+
+
+def test_a_budget_is_one_row_whatever_epochs_it_had_time_for():
+    rows = labelled_rows([within(600.0, 13, bits=12), within(600.0, 12, bits=24), within(600.0, 11, seed=1)])
+    assert {label: len(part) for label, part in rows.items()} == {"dsh": 3}
+
+
+def test_budgets_tell_rows_apart():
+    assert labels(within(600.0, 13), within(60.0, 1)) == ["dsh budget=600s", "dsh budget=60s"]
+    assert labels(within(600.0, 13), record(epochs=13)) == ["dsh budget=600s", "dsh epochs=13"]
+    assert set(labelled_rows([within(600.0, 13), record(epochs=13)])) == {"dsh budget=600s", "dsh epochs=13"}
+
+
+def test_the_epochs_of_a_budget_are_no_change_of_a_preset():
+    strong = within(600.0, 3, preset="strong", preset_changes={"epochs": 3})
+    assert labels(record("paper", epochs=40), strong) == ["dsh paper", "dsh strong budget=600s"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "names"),
+    [
+        ({"a.py": "sha256:" + 64 * "a"}, {"a.py": "sha256:" + 64 * "b"}, [f"a.py=sha256:{12 * c}" for c in "ab"]),
+        ({"hashzoo-x": "1.0"}, {"hashzoo-x": "1.1"}, ["hashzoo-x=1.0", "hashzoo-x=1.1"]),
+    ],
+)
+def test_versions_of_a_plugin_are_rows_of_their_own(one, other, names):
+    common = {"python": "3.11", "numpy": "2.0", "torch": "2.9", "hashzoo": "0.1"}
+    rows = [
+        {**record(), "environment": {"device_type": "cpu", "versions": {**common, "torch": torch, **owner}}}
+        for torch, owner in (("2.8", one), ("2.9", one), ("2.9", other))
+    ]
+    assert list(labelled_rows(rows)) == [f"dsh {name}" for name in names]
+
+
+def test_augmentations_are_rows_of_their_own():
+    rows = [{**record(), "augmentation": {"shift": shift, "mirror": True}} for shift in (2, 4, 2)]
+    assert list(labelled_rows(rows)) == ["dsh augmentation.shift=2", "dsh augmentation.shift=4"]
+
+
+def test_the_latest_record_of_a_length_and_seed_counts():
+    made = [
+        {"bits": bits, "seed": seed, "created": f"2026-11-{day}T00:00:00+00:00"}
+        for bits, seed, day in ((12, 0, 24), (12, 0, 22), (12, 1, 20), (24, 0, 21))
+    ]
+    assert sorted((r["bits"], r["seed"], r["created"][8:10]) for r in latest(made)) == [
+        (12, 0, "24"),
+        (12, 1, "20"),
+        (24, 0, "21"),
+    ]

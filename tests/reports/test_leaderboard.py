@@ -23,8 +23,9 @@ def record(method="dsh", bits=12, seed=0, score=0.5, **changed):
         "config": {"lr": 0.001},
         "metrics": {"map_expected": score},
         "metric_definition": {"topk": None, "ties": "expected", "denominator": "relevant", "empty": "zero"},
-        "environment": {"device_type": "cpu"},
+        "environment": {"device_type": "cpu", "device": "A machine, 2 cores", "threads": 2},
         "hashzoo": "0.1.0",
+        "created": f"2026-11-2{4 + seed}T12:00:00+00:00",
         **changed,
     }
     return {"series": f"{method}-{seed}-{whole['config']}", **whole}
@@ -50,7 +51,57 @@ def test_seeds_become_mean_and_spread():
     assert score.std == pytest.approx(statistics.stdev((0.5, 0.52, 0.57)))
     assert score.seeds == 3
     assert "0.5300 ± 0.0361" in markdown([board])
-    assert "over up to 3 seeds" in markdown([board])
+    assert "Mean and standard deviation over 3 seeds (seeds 0, 1, 2)." in markdown([board])
+
+
+def test_a_mean_over_fewer_seeds_says_so():
+    found = [record(seed=seed) for seed in (0, 1)] + [record("lsh", seed=0, score=0.4)]
+    (board,) = boards(found, [PAPER], seeds=(0, 1, 2))
+    assert "| dsh | **0.5000 ± 0.0000** (+0.0200) (2 of 3 seeds) |" in markdown([board])
+    assert "| lsh | 0.4000 (1 of 3 seeds) |" in markdown([board])
+    assert "over up to 3 seeds (seeds 0, 1, 2)" in markdown([board])
+    assert "(2 of 3 seeds)" in FORMATS["latex"]([board])
+    assert "of 2 seeds" in markdown(boards(found))
+    assert "of 2 seeds" not in markdown(boards(found[:2]))
+
+
+def test_a_seed_counts_once():
+    (board,) = boards([record(score=0.5), record(score=0.7, created="2026-11-23T12:00:00+00:00"), record(seed=1)])
+    score = board.rows["dsh"][12]
+    assert (score.seeds, score.mean) == (2, 0.5)
+
+
+def test_versions_of_a_file_are_not_seeds():
+    made = [
+        record(environment={"device_type": "cpu", "versions": {"python": "3.11", "my.py": f"sha256:{12 * letter}"}})
+        for letter in "ab"
+    ]
+    (board,) = boards(made)
+    assert [row[12].seeds for row in board.rows.values()] == [1, 1]
+
+
+def test_seeds_and_lengths_of_a_budget_are_one_row():
+    made = [
+        record(bits=bits, seed=seed, config={"epochs": 12 + seed}, budget={"seconds": 600.0})
+        for bits in (12, 24)
+        for seed in (0, 1)
+    ]
+    (board,) = boards(made)
+    assert {label: [score.seeds for score in row.values()] for label, row in board.rows.items()} == {"dsh": [2, 2]}
+    assert "no preset, 12 epochs in 600 s (dsh); no preset, 13 epochs in 600 s (dsh)" in markdown([board]).lower()
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"]([board]))))
+    assert [(row["epochs"], row["budget_s"]) for row in rows] == [("12; 13", "600.0")] * 2
+    runs = json.loads(FORMATS["json"]([board]))[0]["rows"]["dsh"]["12"]["runs"]
+    assert [(run["seed"], run["epochs"]) for run in runs] == [(0, 12), (1, 13)]
+
+
+@pytest.mark.parametrize("layout", ["md", "latex"])
+def test_the_caption_says_how_the_numbers_were_made(layout):
+    fast = {"preset": "fast", "preset_changes": {"epochs": 1, "augment": False}, "config": {"epochs": 1}}
+    text = FORMATS[layout](boards([record(**fast), record(seed=1, **fast), record("lsh"), record("lsh", seed=1)]))
+    assert "Preset fast, 1 epoch, augment=false (dsh); no preset (lsh); run on 2026-11-24 to 2026-11-25" in text
+    assert "on A machine, 2 cores, 2 threads, fp32." in text
+    assert " No preset; run on 2026-11-24 on A machine" in FORMATS[layout](boards([record("lsh")]))
 
 
 def test_a_single_seed_has_no_spread():
@@ -142,6 +193,9 @@ def test_csv_has_a_line_per_score():
     found = boards([record(bits=bits, seed=seed) for bits in (12, 24) for seed in (0, 1)], [PAPER])
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](found))))
     assert [(row["bits"], row["seeds"], row["published"]) for row in rows] == [("12", "2", "0.48"), ("24", "2", "")]
+    made = ("preset", "preset_changes", "epochs", "precision", "machine", "created")
+    dates = "2026-11-24; 2026-11-25"
+    assert [rows[0][name] for name in made] == ["", "", "", "fp32", "A machine, 2 cores, 2 threads, fp32", dates]
 
 
 def test_json_is_the_boards():

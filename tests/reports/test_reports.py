@@ -79,6 +79,15 @@ def test_a_run_is_a_table_with_a_column_per_length():
         assert part in caption
 
 
+def test_lengths_with_other_epochs_of_one_budget_are_a_table_that_says_which():
+    within = {"series": "one", "budget": {"seconds": 600.0, "probe": {}}}
+    found = [record(bits=12, config={"epochs": 13}, **within), record(bits=24, config={"epochs": 12}, **within)]
+    (made,) = run_tables(found)
+    assert {row[0]: row[1:] for row in made.rows}["epochs, by budget"] == ("13", "12")
+    (made,) = results_tables(found)
+    assert made.rows == (("dsh", "0", "0.5000", "0.5000"),)
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -143,6 +152,16 @@ def test_csv_has_a_line_per_record_and_every_knob():
     assert [row["bits"] for row in rows] == ["12", "24"]
     assert rows[0]["denominator"] == "relevant"
     assert json.loads(rows[0]["config"]) == {"lr": 0.001, "epochs": 5}
+
+
+def test_csv_says_how_a_record_was_made():
+    environment = {"device_type": "cpu", "versions": {"torch": "2.9"}, "commit": "ab12", "dirty": True}
+    whole = record(preset="fast", budget={"seconds": 60.0}, augmentation={"shift": 2}, environment=environment)
+    (row,) = csv.DictReader(io.StringIO(records_csv([{**whole, "image_size": 32}])))
+    assert [row[name] for name in ("preset", "image_size", "commit", "dirty")] == ["fast", "32", "ab12", "True"]
+    for name, value in (("budget", {"seconds": 60.0}), ("augmentation", {"shift": 2}), ("versions", {"torch": "2.9"})):
+        assert json.loads(row[name]) == value
+    assert row["selection"] == ""
 
 
 def test_nothing_is_no_text():

@@ -45,6 +45,8 @@ class Bench:
 
     out: object
     reporter: object
+    codes: CodeSet = CODES
+    topk: int | None = None
 
     def planned(self, table=TABLE, **wanted):
         planning = {"device": "cpu", "precision": "fp32", "reporter": self.reporter}
@@ -52,8 +54,7 @@ class Bench:
 
     def results(self, planned, score=0.6, protocol="full"):
         return {
-            job: Outcome(job, self.record(job, score + 0.02 * i, protocol), "", 1.0)
-            for i, job in enumerate(planned.jobs)
+            job: Outcome(job, self.record(job, score + 0.02 * i, protocol), "") for i, job in enumerate(planned.jobs)
         }
 
     def record(self, job, score, protocol):
@@ -70,9 +71,10 @@ class Bench:
             "precision": "fp32",
             "config": cell.config.to_dict(),
             "config_hash": f"{cell.seed:012}",
+            "codes_sha256": store.codes_sha256(self.codes),
             "metrics": {"map_expected": score},
             "metric_definition": {
-                "topk": None,
+                "topk": self.topk,
                 "ties": "expected",
                 "denominator": "relevant",
                 "empty": "zero",
@@ -88,7 +90,7 @@ class Bench:
         keys = ("dataset", "protocol", "method", "bits", "seed", "config_hash")
         folder = store.cell_folder(self.out, **{key: record[key] for key in keys})
         folder.mkdir(parents=True)
-        store.write_codes(folder / store.CODES, CODES)
+        store.write_codes(folder / store.CODES, self.codes)
         return record
 
 
@@ -162,28 +164,68 @@ def test_codes_that_are_gone_are_not_made_up(bench):
     assert [row[2] for row in side_by_side(planned, results, bench.out).rows[2:4]] == ["no codes stored"] * 2
 
 
+def test_codes_that_are_not_those_of_the_record_cost_one_cell(bench):
+    planned = bench.planned(rows=("DSH",), bits=(12, 24))
+    results = bench.results(planned)
+    (file,) = bench.out.rglob("12b-*/codes.npz")
+    others = replace(CODES, query_codes=CODES.query_codes[::-1])
+    store.write_codes(file, others)
+    among = f"{map_among_queries(CODES, others_only=False):.4f}"
+    assert side_by_side(planned, results, bench.out).rows[2][2:] == ("codes damaged", among)
+    file.write_bytes(file.read_bytes()[:100])
+    assert side_by_side(planned, results, bench.out).rows[2][2:] == ("codes damaged", among)
+
+
+def test_queries_among_themselves_have_the_cut_off_of_the_record(bench):
+    bench.topk = 5
+    planned = bench.planned(rows=("DSH",))
+    rows = side_by_side(planned, bench.results(planned), bench.out).rows
+    cut, whole = (f"{map_among_queries(CODES, others_only=False, topk=topk):.4f}" for topk in (5, None))
+    assert rows[2][2] == cut != whole
+
+
 def test_a_protocol_of_queries_among_themselves_needs_no_lines_about_them(bench):
+    bench.codes = replace(CODES, database_codes=CODES.query_codes, database_labels=CODES.query_labels)
     planned = bench.planned(rows=("DSH",))
     results = bench.results(planned)
-    same = replace(CODES, database_codes=CODES.query_codes, database_labels=CODES.query_labels)
-    store.write_codes(next(bench.out.rglob("codes.npz")), same)
     assert [row[1] for row in side_by_side(planned, results, bench.out).rows] == ["as printed", "here @full"]
 
 
 def test_a_failure_is_named(bench):
     planned = bench.planned(rows=("DSH",))
     (job,) = planned.jobs
-    table = side_by_side(planned, {job: Outcome(job, None, "no memory", 1.0)}, bench.out)
+    table = side_by_side(planned, {job: Outcome(job, None, "no memory")}, bench.out)
     assert table.rows == (("DSH", "as printed", "0.5000"), ("", "here", "failed"))
-    refused = Outcome(planned.jobs[0], None, "needs one label an image", 1.0, unsuitable=True)
+    refused = Outcome(planned.jobs[0], None, "needs one label an image", unsuitable=True)
     table = side_by_side(planned, {planned.jobs[0]: refused}, bench.out)
     assert table.rows[1:] == (("", "here: dsh cannot take this data", ""),)
+
+
+def test_a_mean_over_fewer_seeds_says_so(bench):
+    planned = bench.planned(rows=("DSH",), seeds=(0, 1, 2))
+    results = bench.results(planned)
+    results[planned.jobs[2]] = Outcome(planned.jobs[2], None, "no memory")
+    table = side_by_side(planned, results, bench.out)
+    assert table.rows[1] == ("", "here @full", "0.6100 ± 0.0141 (+0.1100) (2 of 3 seeds)")
+    assert all(row[2].endswith(" (2 of 3 seeds)") for row in table.rows[2:])
+    planned = bench.planned(SECONDS, seeds=(0, 1, 2))
+    results = {job: results[other] for job, other in zip(planned.jobs, results, strict=True)}
+    assert side_by_side(planned, results, bench.out).rows[1] == ("", "training, s", "8.0 (2 of 3 seeds)")
+
+
+def test_every_record_says_what_was_set_otherwise(bench):
+    planned = bench.planned(rows=("DSH",), seeds=(0, 1), budgets={"dsh": 60.0})
+    results = bench.results(planned)
+    for job, epochs in zip(planned.jobs, (40, 39), strict=True):
+        results[job].record.update(budget={"seconds": 60.0}, config={"epochs": epochs})
+    caption = side_by_side(planned, results, bench.out).caption
+    assert caption[-2] == "Preset paper; set otherwise: epochs=39 in place of 40 (all rows)."
 
 
 def test_one_failure_of_two_lengths(bench):
     planned = bench.planned(rows=("DSH",), bits=(12, 24))
     results = bench.results(planned)
-    results[planned.jobs[1]] = Outcome(planned.jobs[1], None, "no memory", 1.0)
+    results[planned.jobs[1]] = Outcome(planned.jobs[1], None, "no memory")
     rows = side_by_side(planned, results, bench.out).rows
     assert rows[0][2:] == ("0.5000", "")
     assert rows[1][2:] == ("0.6000 (+0.1000)", "failed")

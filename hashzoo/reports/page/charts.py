@@ -10,10 +10,9 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from hashzoo.reports.figures import Figure, Heat, Line, Panel
+from hashzoo.reports.figures import Figure, Heat, Line, Panel, look
 from hashzoo.reports.page.markup import element
 
-COLOURS = 8  # --colour-0 to --colour-7 in page.css; further lines are dashed
 _WIDTH, _HEIGHT = 320, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 54, 312, 8, 190  # of the plot within the picture
 _POSITIVE, _NEGATIVE = (214, 96, 20), (30, 120, 190)
@@ -155,5 +154,7 @@ def _decades(low: float, high: float) -> list[float]:
     return [10.0**power for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
 
 
-def _class(colour: int) -> str:
-    return f"colour-{colour % COLOURS}{' dashed' if colour >= COLOURS else ''}"
+def _class(number: int) -> str:
+    """Classes that page.css has for each colour and style."""
+    colour, style = look(number)
+    return f"colour-{colour}{'' if style == 'solid' else f' {style}'}"
