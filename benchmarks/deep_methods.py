@@ -18,9 +18,8 @@ import numpy as np
 from hashzoo import DATASETS, METHODS, DeepMethod, retrieval
 from hashzoo.cli.types import duration
 from hashzoo.experiments.cell import plan
-from hashzoo.experiments.reproduction import stored_codes
 from hashzoo.experiments.runner import RunOptions, run_cell
-from hashzoo.experiments.store import Record
+from hashzoo.experiments.store import Record, codes_of, find_runs
 from hashzoo.reports.progress import ErrorStream
 
 ASKING = 2000
@@ -74,8 +73,7 @@ def main() -> None:
 
 def learned(record: Record, out: Path) -> float:
     """mAP of some of the database's images, each against all others."""
-    codes = stored_codes(record, out)
-    assert codes is not None
+    codes = next(codes_of(run) for run in find_runs(out) if run.record["config_hash"] == record["config_hash"])
     asking = np.linspace(0, len(codes.database_codes) - 1, ASKING).astype(int)
     return retrieval.evaluate(
         codes.database_codes[asking],

@@ -77,7 +77,7 @@ def reproduce(arguments: argparse.Namespace) -> None:
     jobs = list(dict.fromkeys(job for table in planned for job in table.jobs))
     done = run_jobs(jobs, arguments, reporter)
     results = {outcome.job: outcome for outcome in done}
-    found = [side_by_side(table, results, arguments.out) for table in planned]
+    found = [side_by_side(table, results) for table in planned]
     show(found)
     if arguments.output:
         _write(arguments, cls, found)

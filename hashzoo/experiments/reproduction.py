@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hashzoo.errors import InvalidInput, UnknownName
-from hashzoo.evaluators.base import CodeSet
-from hashzoo.evaluators.hamming_ranking import HammingRanking
-from hashzoo.experiments import store
 from hashzoo.experiments.cell import plan
 from hashzoo.experiments.grid import Job, Outcome, Source
 from hashzoo.experiments.store import Record
@@ -109,43 +103,6 @@ def set_otherwise(job: Job, row: PaperRow, preset: str, record: Record) -> dict[
         ran["epochs"] = record["config"]["epochs"]
     found = {name: (meant[name], value) for name, value in ran.items() if value != meant[name]}
     return found | ({"image_size": (None, job.cell.image_size)} if job.cell.image_size else {})
-
-
-def stored_codes(record: Record, out: Path) -> CodeSet | None:
-    """The codes of a record in the run folder `out`; None if they are not there any more.
-
-    Raises:
-        InvalidInput: they are damaged, or not those of the record.
-    """
-    folder = store.cell_folder(
-        out,
-        dataset=record["dataset"],
-        protocol=record["protocol"],
-        method=record["method"],
-        bits=record["bits"],
-        seed=record["seed"],
-        config_hash=record["config_hash"],
-    )
-    return store.codes_of(store.Run(folder, record)) if (folder / store.CODES).is_file() else None
-
-
-def map_among_queries(codes: CodeSet, *, others_only: bool, topk: int | None = None) -> float:
-    """mAP, expected over ties, of the queries ranked against themselves.
-
-    Args:
-        others_only: leave each query out of its own answers.
-        topk: ranks that count; None is all.
-    """
-    queries = len(codes.query_codes)
-    among = CodeSet(
-        codes.bits,
-        codes.query_codes,
-        codes.query_labels,
-        codes.query_codes,
-        codes.query_labels,
-        exclude=np.arange(queries) if others_only else None,
-    )
-    return HammingRanking(HammingRanking.Config(topk=topk)).evaluate(among).metrics["map_expected"]
 
 
 def records_of(row: PlannedRow, outcomes: Mapping[Job, Outcome], bits: int) -> list[tuple[Job, Record]]:

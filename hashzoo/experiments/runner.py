@@ -69,7 +69,6 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
             what to do with it; nothing has run by then.
         HashzooError: from a cell; those before it are finished and stored.
     """
-    source_tree()  # now, before hours in which it may change
     for note in data.notes:
         reporter.note(f"{data.title}: {note}")
     cells = [
@@ -125,6 +124,7 @@ def _run(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, rep
     checkpoint = Checkpoint(folder, config_hash(cell, data))
     if options.resume and not options.force and not checkpoint.exists():
         reporter.note(f"{cell.title}: no checkpoint in {folder}; starting from the beginning")
+    source_tree()  # now, before hours in which it may change
     with store.made_folder(folder):
         try:
             result.unlink(missing_ok=True)

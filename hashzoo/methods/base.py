@@ -122,11 +122,13 @@ def require_contrast(cls: type[Method], labels: np.ndarray) -> None:
 
 
 def made_losses(method: DeepMethod, device: torch.device) -> nn.ModuleList:
-    """Ask for the `losses` that `method.loss` goes on with; those that are modules, on the device."""
+    """Ask for the `losses` that `method.loss` goes on with; of those, the modules that `extra` does not have, moved."""
     from torch import nn
 
     method._losses = method.losses()
-    return nn.ModuleList(part for _, part in method._losses if isinstance(part, nn.Module)).to(device)
+    known = set(method.extra.modules())
+    parts = (part for _, part in method._losses if isinstance(part, nn.Module) and part not in known)
+    return nn.ModuleList(parts).to(device)
 
 
 class DeepMethod(Method):

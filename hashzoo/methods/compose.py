@@ -6,10 +6,9 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
 
 from hashzoo.errors import InvalidSetting
-from hashzoo.losses.base import LOSSES, Batch, Loss
+from hashzoo.losses.base import LOSSES, Loss
 from hashzoo.losses.centres import CentreLoss, hash_centres
 from hashzoo.methods.base import METHODS, DeepMethod
 
@@ -37,22 +36,8 @@ class Compose(DeepMethod):
             parts = parse_losses(self.losses)
             object.__setattr__(self, "losses", "+".join(f"{n}:{w!r}" if w != 1 else n for n, w in parts))
 
-    def on_train_start(self, labels: Tensor) -> None:
-        parts = parse_losses(self.config.losses)
-        self.weights = [weight for _, weight in parts]
-        modules = [self._made(LOSSES.get(name)) for name, _ in parts]
-        self.extra["losses"] = nn.ModuleList(modules).to(labels.device)  # a loss may have something to learn
-
-    def loss(self, codes: Tensor, batch: Batch) -> dict[str, Tensor]:
-        modules = self.extra["losses"]
-        assert isinstance(modules, nn.ModuleList)
-        terms: dict[str, Tensor] = {}
-        for weight, module in zip(self.weights, modules, strict=True):
-            found = module(codes, batch)
-            if both := sorted(terms.keys() & found.keys()):
-                raise InvalidSetting(f"losses: two of {self.config.losses} have a term named {both[0]!r}")
-            terms |= {name: weight * term for name, term in found.items()}
-        return terms
+    def losses(self) -> list[tuple[float, Loss]]:
+        return [(weight, self._made(LOSSES.get(name))) for name, weight in parse_losses(self.config.losses)]
 
     def _made(self, cls: type[Loss]) -> Loss:
         if issubclass(cls, CentreLoss):

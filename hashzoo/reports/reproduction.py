@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
-import numpy as np
-
-from hashzoo.errors import InvalidInput
-from hashzoo.evaluators.base import CodeSet
+from hashzoo.evaluators.query_ranking import QueryRanking
 from hashzoo.experiments.grid import Job, Outcome
 from hashzoo.experiments.reproduction import (
     PlannedRow,
     PlannedTable,
-    map_among_queries,
     records_of,
     set_otherwise,
-    stored_codes,
 )
 from hashzoo.experiments.store import Record
 from hashzoo.reports.grouping import groups
@@ -26,20 +20,18 @@ from hashzoo.reports.wording import few_seeds, made_in_words, map_in_words, map_
 
 _AMONG = "queries among themselves"
 _AMONG_OTHERS = "the same, each query left out"
-_GONE, _DAMAGED = "no codes stored", "codes damaged"
 
 Results = Mapping[Job, Outcome]
 
 
-def side_by_side(planned: PlannedTable, results: Results, out: Path) -> Table:
+def side_by_side(planned: PlannedTable, results: Results) -> Table:
     """A table of a paper with our runs below each of its rows.
 
     Args:
         results: what became of every job of the table.
-        out: the run folder, where the codes are.
     """
     records = [record for row in planned.rows for bits in planned.bits for _, record in records_of(row, results, bits)]
-    lines = [line for row in planned.rows for line in _lines(planned, row, results, out)]
+    lines = [line for row in planned.rows for line in _lines(planned, row, results)]
     return Table(
         title=_title(planned, records),
         header=("row", "", *(f"{bits} bits" for bits in planned.bits)),
@@ -55,7 +47,7 @@ def _title(planned: PlannedTable, records: Sequence[Record]) -> str:
     return f"{planned.table.title}, {data}: {map_name(records[0]['metric_definition'])} (expected)"
 
 
-def _lines(planned: PlannedTable, row: PlannedRow, results: Results, out: Path) -> list[tuple[str, ...]]:
+def _lines(planned: PlannedTable, row: PlannedRow, results: Results) -> list[tuple[str, ...]]:
     printed = row.row.printed.get(planned.source.name, {})
     lines: list[tuple[str, ...]] = []
     if printed:
@@ -69,12 +61,12 @@ def _lines(planned: PlannedTable, row: PlannedRow, results: Results, out: Path) 
     elif planned.table.measure == "time":
         lines += _times(planned, row, results)
     else:
-        lines += _maps(planned, row, results, out, printed)
+        lines += _maps(planned, row, results, printed)
     return [(row.row.label if number == 0 else "", *line) for number, line in enumerate(lines)]
 
 
 def _maps(
-    planned: PlannedTable, row: PlannedRow, results: Results, out: Path, printed: Mapping[int, float]
+    planned: PlannedTable, row: PlannedRow, results: Results, printed: Mapping[int, float]
 ) -> list[tuple[str, ...]]:
     found = {bits: [record for _, record in records_of(row, results, bits)] for bits in planned.bits}
     first = next((record for records in found.values() for record in records), None)
@@ -87,34 +79,19 @@ def _maps(
     ]
     lines = [(f"here @{first['protocol']}", *cells)]
     if planned.table.among_queries:
-        among = [_among(records, out, _asked(row, bits)) for bits, records in found.items()]
+        among = [_among(records, _asked(row, bits)) for bits, records in found.items()]
         if any(any(cell) for cell in among):
             lines += [(name, *(cell[part] for cell in among)) for part, name in enumerate((_AMONG, _AMONG_OTHERS))]
     return lines
 
 
-def _among(records: Sequence[Record], out: Path, asked: int) -> tuple[str, str]:
+def _among(records: Sequence[Record], asked: int) -> tuple[str, str]:
     """Of one code length: with each query among its answers, and without; empty if the protocol does so already."""
     if not records:
         return "failed", "failed"
-    try:
-        codes = [(record, stored_codes(record, out)) for record in records]
-    except InvalidInput:
-        return _DAMAGED, _DAMAGED
-    there = [(record, found) for record, found in codes if found is not None]
-    if len(there) < len(codes):
-        return _GONE, _GONE
-    if all(np.array_equal(found.query_codes, found.database_codes) for _, found in there):
-        return "", ""
-    with_itself, others = (
-        _score([_map_among(record, found, others_only=alone) for record, found in there], asked)
-        for alone in (False, True)
-    )
+    maps = ([r["metrics"][name] for r in records if name in r["metrics"]] for name in QueryRanking.meanings)
+    with_itself, others = (_score(values, asked) if values else "" for values in maps)
     return with_itself, others
-
-
-def _map_among(record: Record, codes: CodeSet, *, others_only: bool) -> float:
-    return map_among_queries(codes, others_only=others_only, topk=record["metric_definition"].get("topk"))
 
 
 def _times(planned: PlannedTable, row: PlannedRow, results: Results) -> list[tuple[str, ...]]:
@@ -186,7 +163,7 @@ def _definition(planned: PlannedTable, records: Sequence[Record]) -> list[str]:
         lines.append(f"No difference is given: the paper did not measure like @{first['protocol']}.")
     if planned.table.among_queries:
         lines.append(
-            f'"{_AMONG.capitalize()}": the same stored codes, the queries ranked against themselves; no difference is '
+            f'"{_AMONG.capitalize()}": the same codes, the queries ranked against themselves; no difference is '
             "taken of these rows."
         )
     return lines

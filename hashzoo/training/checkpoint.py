@@ -48,8 +48,7 @@ class Checkpoint:
         tensors = {f"{prefix}.{n}": t for prefix, module in modules.items() for n, t in module.state_dict().items()}
         for number, state in optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{number}.{key}": t for key, t in state.items() if isinstance(t, Tensor)}
-        copies = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-        data = save_tensors(copies)  # which refuses tensors that share memory
+        data = save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
         file = self.folder / f"checkpoint-{position.epoch:05d}-{position.step:06d}.safetensors"
         write_atomically(file, data)
         index = {

@@ -161,7 +161,7 @@ class _Training:
         losses = made_losses(method, self.device)
         self.prepared_s = time.perf_counter() - started
         self.modules = {"network": self.network, "extra": method.extra, "losses": losses}
-        parameters = [p for p in nn.ModuleList(self.modules.values()).parameters() if p.requires_grad]
+        parameters = [p for module in self.modules.values() for p in module.parameters() if p.requires_grad]
         self.optimizer = method.optimizer(parameters)
         self.average = running_average(self.network, method.config.average) if method.config.average else None
         if self.average is not None:

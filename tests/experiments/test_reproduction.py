@@ -2,24 +2,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from hashzoo import METHODS, CodeSet, PaperRow, PaperTable, retrieval
+from hashzoo import METHODS, PaperRow, PaperTable
 from hashzoo.errors import InvalidInput, UnknownName
-from hashzoo.experiments import store
-from hashzoo.experiments.grid import Source, run_grid
+from hashzoo.experiments.grid import Source
 from hashzoo.experiments.reproduction import (
     Wanted,
-    map_among_queries,
     methods_in,
     plan_table,
     set_otherwise,
-    stored_codes,
     tables_of,
 )
-from hashzoo.experiments.runner import RunOptions
-from hashzoo.methods.base import ShallowMethod
 
 TABLE = PaperTable(
     name="loss",
@@ -103,33 +97,3 @@ def test_tables_by_name(monkeypatch):
 
 def test_the_methods_of_a_table_are_those_installed():
     assert methods_in([TABLE]) == ["dsh", "lsh"]
-
-
-def test_queries_among_themselves_are_what_the_engine_says_of_them():
-    rng = np.random.default_rng(0)
-    codes, labels = rng.choice([-1, 1], (40, 12)), rng.integers(0, 4, 40)
-    others = rng.choice([-1, 1], (9, 12))
-    whole = CodeSet.checked(
-        query_codes=codes, query_labels=labels, database_codes=others, database_labels=rng.integers(0, 4, 9)
-    )
-    itself = retrieval.evaluate(codes, labels, codes, labels).map
-    alone = retrieval.evaluate(codes, labels, codes, labels, exclude=np.arange(40)).map
-    assert map_among_queries(whole, others_only=False) == pytest.approx(itself)
-    assert map_among_queries(whole, others_only=True) == pytest.approx(alone)
-    assert itself > alone
-    cut = retrieval.evaluate(codes, labels, codes, labels, topk=5).map
-    assert map_among_queries(whole, others_only=False, topk=5) == pytest.approx(cut)
-
-
-def test_codes_are_found_where_the_run_left_them(tmp_path, source, wanted, reporter):
-    assert issubclass(METHODS.get("lsh"), ShallowMethod)
-    jobs = plan_table(TABLE, source, replace(wanted, rows=("projections",), bits=(12,))).jobs
-    (outcome,) = run_grid(jobs, RunOptions(tmp_path), reporter)
-    codes = stored_codes(outcome.record, tmp_path)
-    assert (codes.bits, len(codes.query_codes)) == (12, 6)
-    (file,) = tmp_path.rglob("codes.npz")
-    store.write_codes(file, replace(codes, query_codes=codes.query_codes[::-1]))
-    with pytest.raises(InvalidInput, match="not the codes of its record"):
-        stored_codes(outcome.record, tmp_path)
-    file.unlink()
-    assert stored_codes(outcome.record, tmp_path) is None
