@@ -146,21 +146,24 @@ class DeepMethod(Method):
         sampler: Literal["class_aware", "shuffled", "label_balanced"] = "class_aware"  # several labels: as shuffled
         classes_per_batch: int = 5  # of the class-aware sampler, the same number of images each
         augment: bool = True  # what the dataset declares: shifts, mirroring
-        optimizer: Literal["sgd", "adamw"] = "adamw"  # stochastic gradient descent with momentum, or AdamW
+        optimizer: Literal["sgd", "nesterov", "adamw"] = "adamw"  # gradient descent with (Nesterov's) momentum, or AdamW
         lr: float = 2e-3  # at its highest
-        momentum: float = 0.9  # of SGD
+        momentum: float = 0.9  # of sgd and nesterov
         beta2: float = 0.95  # of AdamW; forgets sooner than the usual 0.999, which suits runs of a few hundred steps
         weight_decay: float = 0.004  # of the optimiser
         schedule: Literal["one_cycle", "step", "cosine"] = "one_cycle"  # step: a tenth at 60 and 85 % of training
         validate: int = 0  # training images held out to choose the epoch that makes the codes; 0 takes the last
         average: float = 0.0  # decay of a running average of the weights, which then makes the codes; 0 is none
+        normalize: bool = False  # batch-normalize the outputs of the linear hash layer; a head of its own stays
+        mirror: bool = False  # codes of means over an image and its mirror image, if it was trained on both
 
         def __post_init__(self) -> None:
             for name in ("epochs", "batch_size", "classes_per_batch"):
                 require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
             require(self.input_size is None or self.input_size >= 1, "input_size", "at least 1", self.input_size)
             require(self.lr > 0, "lr", "more than 0", self.lr)
-            require(0 <= self.momentum < 1, "momentum", "0 up to 1, without 1", self.momentum)
+            lowest = self.momentum > 0 if self.optimizer == "nesterov" else self.momentum >= 0
+            require(lowest and self.momentum < 1, "momentum", "0 up to 1, without 1", self.momentum)
             require(0 <= self.beta2 < 1, "beta2", "0 up to 1, without 1", self.beta2)
             require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
             require(self.validate == 0 or self.validate >= 2, "validate", "0, or at least 2", self.validate)
@@ -208,6 +211,8 @@ class DeepMethod(Method):
         """(B, features) -> (B, bits) relaxed codes: one linear layer unless overridden."""
         from torch import nn
 
+        if self.config.normalize:
+            return self.normalized_head(features)
         layer = nn.Linear(features, self.bits)
         nn.init.xavier_uniform_(layer.weight)
         nn.init.zeros_(layer.bias)
@@ -252,9 +257,13 @@ class DeepMethod(Method):
         import torch
 
         c = self.config
-        if c.optimizer == "sgd":
-            return torch.optim.SGD(parameters, lr=c.lr, momentum=c.momentum, weight_decay=c.weight_decay)
-        return torch.optim.AdamW(parameters, lr=c.lr, betas=(0.9, c.beta2), weight_decay=c.weight_decay, fused=True)
+        if c.optimizer == "adamw":
+            return torch.optim.AdamW(
+                parameters, lr=c.lr, betas=(0.9, c.beta2), weight_decay=c.weight_decay, fused=True
+            )
+        return torch.optim.SGD(
+            parameters, lr=c.lr, momentum=c.momentum, weight_decay=c.weight_decay, nesterov=c.optimizer == "nesterov"
+        )
 
     def on_train_start(self, labels: Tensor) -> None:
         """Before the first epoch, with the training labels (n,) or (n, C) on the device; fill `extra` here.

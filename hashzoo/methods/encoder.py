@@ -115,17 +115,22 @@ class ProjectionEncoder(Encoder):
 
 
 class NetworkEncoder(Encoder):
-    """A deep method's trained network, on the device where it was trained; always runs in float32."""
+    """A deep method's trained network, on the device where it was trained; always runs in float32.
 
-    def __init__(self, method: DeepMethod, preprocess: Preprocess, network: nn.Module) -> None:
+    Args:
+        mirror: whether relaxed codes are means over an image and its mirror image.
+    """
+
+    def __init__(self, method: DeepMethod, preprocess: Preprocess, network: nn.Module, *, mirror: bool = False) -> None:
         super().__init__(method)
         self.preprocess = preprocess
         self.network = network.eval()
+        self.mirror = mirror
 
     def with_network(self, network: nn.Module) -> NetworkEncoder:
         """The same encoder with another network of the same method."""
         assert isinstance(self.method, DeepMethod)
-        return NetworkEncoder(self.method, self.preprocess, network)
+        return NetworkEncoder(self.method, self.preprocess, network, mirror=self.mirror)
 
     @property
     def device(self) -> torch.device:
@@ -138,8 +143,15 @@ class NetworkEncoder(Encoder):
         with torch.inference_mode():
             for i in range(0, len(images), BLOCK):
                 pixels = torch.from_numpy(np.ascontiguousarray(images[i : i + BLOCK])).to(self.device)
-                outputs.append(self.network(self.preprocess(pixels)).float().cpu().numpy())
+                inputs = self.preprocess(pixels)
+                codes = self.network(inputs).float()
+                if self.mirror:
+                    codes = (codes + self.network(inputs.flip(3)).float()) / 2
+                outputs.append(codes.cpu().numpy())
         return np.concatenate(outputs)
+
+    def header(self) -> dict[str, Any]:
+        return {**super().header(), "mirror": self.mirror}
 
     def tensors(self) -> dict[str, np.ndarray]:
         modules = {"preprocess": self.preprocess, "network": self.network}
@@ -230,4 +242,5 @@ def _rebuild(cls: type[Method], header: dict[str, Any], tensors: dict[str, np.nd
     for prefix, module in (("network.", network), ("preprocess.", preprocess)):
         part = {n.removeprefix(prefix): torch.from_numpy(a) for n, a in tensors.items() if n.startswith(prefix)}
         module.load_state_dict(part)
-    return NetworkEncoder(method, preprocess, network.to(memory_format=torch.channels_last))
+    network = network.to(memory_format=torch.channels_last)
+    return NetworkEncoder(method, preprocess, network, mirror=header.get("mirror", False))

@@ -194,7 +194,8 @@ class _Training:
 
     def _encoder(self) -> NetworkEncoder:
         network = self.network if self.average is None else self.average.module
-        return NetworkEncoder(self.method, self.preprocess, network)
+        mirror = self.method.config.mirror and self.augmentation.mirror
+        return NetworkEncoder(self.method, self.preprocess, network, mirror=mirror)
 
     def pace(self, seconds: float) -> Pace:
         order = self._order(0)
