@@ -62,7 +62,7 @@ def add_to(commands: Commands) -> None:
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if there is one"
     )
     learning.add_argument(
-        "--precision", choices=("auto", "fp32", "bf16"), default="auto", help="default: bf16 where the hardware has it"
+        "--precision", choices=("auto", "fp32", "bf16"), default="auto", help="default: bf16 where it trains quicker"
     )
     results = parser.add_argument_group("results")
     results.add_argument(

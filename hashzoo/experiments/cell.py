@@ -16,7 +16,7 @@ from hashzoo.datasets.base import LoadedDataset
 from hashzoo.errors import InvalidSetting, UnsuitableData
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.experiments import store
-from hashzoo.experiments.environment import choose_device, has_native_bf16, owner_of
+from hashzoo.experiments.environment import choose_device, gains_from_bf16, has_native_bf16, owner_of
 from hashzoo.features.base import described
 from hashzoo.methods.base import METHODS, DeepMethod, Method, ShallowMethod, Task, require_contrast
 from hashzoo.methods.presets import preset_settings
@@ -77,7 +77,7 @@ def plan(
     Args:
         settings: words as after `--set`, and `backbone`, `weights`, `epochs` from flags of their own.
         device: "auto", "cpu" or "cuda".
-        precision: "auto", "fp32" or "bf16"; auto takes bf16 where the hardware multiplies it.
+        precision: "auto", "fp32" or "bf16"; auto takes bf16 where it trains quicker.
         preset: one of the method's; `settings` go on top of it.
         budget_s: seconds to train for, instead of `epochs`.
 
@@ -111,7 +111,7 @@ def plan(
         device, precision = "cpu", "fp32"
     device = choose_device(device)
     if precision == "auto":
-        precision = "bf16" if has_native_bf16(device) else "fp32"
+        precision = "bf16" if gains_from_bf16(device) else "fp32"
     elif precision == "bf16" and not has_native_bf16(device):
         reporter.note(f"bf16 is only emulated on this {device}, which is many times slower than fp32")
     kind: Literal["fp32", "bf16"] = "bf16" if precision == "bf16" else "fp32"

@@ -84,6 +84,17 @@ def has_native_bf16(device: str) -> bool:
     return bool(_NATIVE_BF16 & _cpu()[1])
 
 
+def gains_from_bf16(device: str) -> bool:
+    """Whether training in bfloat16 is quicker than in fp32.
+
+    Not so on an Intel processor that has AVX-512's instructions for it but no matrix unit: `benchmarks/precision.py`.
+    """
+    if device == "cuda":
+        return has_native_bf16(device)
+    model, flags = _cpu()
+    return has_native_bf16(device) and not ("Intel" in model and "amx_bf16" not in flags)
+
+
 @cache
 def source_tree() -> dict[str, Any]:
     """Commit of the source tree that hashzoo runs from, if it is a checkout, and whether it was changed since.

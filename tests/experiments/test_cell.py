@@ -97,7 +97,8 @@ def test_a_gpu_that_is_not_there(reporter, monkeypatch):
 
 @pytest.mark.parametrize(("native", "chosen"), [(True, "bf16"), (False, "fp32")])
 def test_automatic_precision_follows_the_hardware(reporter, monkeypatch, native, chosen):
-    monkeypatch.setattr(cells, "has_native_bf16", lambda device: native)
+    for judged in ("gains_from_bf16", "has_native_bf16"):
+        monkeypatch.setattr(cells, judged, lambda device: native)
     (auto,) = plan("dsh", [12], {}, device="cpu", reporter=reporter)
     assert auto.precision == chosen
     (asked,) = plan("dsh", [12], {}, device="cpu", precision="bf16", reporter=reporter)

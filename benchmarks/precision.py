@@ -1,0 +1,64 @@
+"""Training in bfloat16 beside float32: images a second of each backbone.
+
+    python benchmarks/precision.py
+
+Each backbone trains `dsh` on made images with either precision in turns, so that a busy moment of the machine hits
+both; the ratio is the median over rounds of bf16's speed over fp32's in the same round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from datetime import date
+from typing import Literal
+
+import numpy as np
+
+from hashzoo import METHODS, Augmentation, DeepMethod, Split, Task
+from hashzoo.experiments.environment import describe, gains_from_bf16
+from hashzoo.settings import configure
+from hashzoo.training.trainer import TrainOptions, measure_pace
+
+CLASSES, SIDE, IMAGES = 10, 32, 2000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--backbones", default="dsh_cnn,resnet9,resnet9_24,resnet_cifar")
+    parser.add_argument("--batch-size", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement (default %(default)s)")
+    arguments = parser.parse_args()
+
+    rng = np.random.default_rng(0)
+    labels = np.arange(IMAGES) % CLASSES
+    split = Split(rng.integers(0, 256, (IMAGES, SIDE, SIDE, 3), np.uint8), np.arange(IMAGES), labels)
+    environment = describe("cpu", {})
+    machine = f"{environment['device']}, {environment['threads']} threads"
+    print(f"{machine}, {date.today()}; batches of {arguments.batch_size}")
+    print(f"--precision auto takes {'bf16' if gains_from_bf16('cpu') else 'fp32'}\n")
+    print("| backbone | fp32, images/s | bf16, images/s | ratio |\n|---|---:|---:|---:|")
+    for backbone in arguments.backbones.split(","):
+        rounds = []
+        for _ in range(arguments.rounds):
+            rounds.append([images_per_second(backbone, p, split, arguments) for p in ("fp32", "bf16")])
+        fp32, bf16 = (statistics.median(column) for column in zip(*rounds, strict=True))
+        ratio = statistics.median(b / f for f, b in rounds)
+        print(f"| `{backbone}` | {fp32:.0f} | {bf16:.0f} | {ratio:.2f} |", flush=True)
+
+
+def images_per_second(
+    backbone: str, precision: Literal["fp32", "bf16"], split: Split, arguments: argparse.Namespace
+) -> float:
+    cls = METHODS.get("dsh")
+    words = {"backbone": backbone, "batch_size": str(arguments.batch_size)}
+    method = cls(24, Task(CLASSES, IMAGES, (SIDE, SIDE)), configure(cls.Config, words, owner=cls.name))
+    assert isinstance(method, DeepMethod)
+    options = TrainOptions(precision=precision)
+    pace = measure_pace(method, split, Augmentation(shift=4, mirror=True), options, seconds=arguments.seconds)
+    return pace.images_per_second
+
+
+if __name__ == "__main__":
+    main()
