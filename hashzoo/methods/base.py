@@ -146,7 +146,7 @@ class DeepMethod(Method):
         sampler: Literal["class_aware", "shuffled", "label_balanced"] = "class_aware"  # several labels: as shuffled
         classes_per_batch: int = 5  # of the class-aware sampler, the same number of images each
         augment: bool = True  # what the dataset declares: shifts, mirroring
-        optimizer: Literal["sgd", "nesterov", "adamw"] = "adamw"  # gradient descent with (Nesterov's) momentum, or AdamW
+        optimizer: Literal["sgd", "nesterov", "adamw"] = "adamw"  # the first two with momentum
         lr: float = 2e-3  # at its highest
         momentum: float = 0.9  # of sgd and nesterov
         beta2: float = 0.95  # of AdamW; forgets sooner than the usual 0.999, which suits runs of a few hundred steps
@@ -162,8 +162,9 @@ class DeepMethod(Method):
                 require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
             require(self.input_size is None or self.input_size >= 1, "input_size", "at least 1", self.input_size)
             require(self.lr > 0, "lr", "more than 0", self.lr)
-            lowest = self.momentum > 0 if self.optimizer == "nesterov" else self.momentum >= 0
-            require(lowest and self.momentum < 1, "momentum", "0 up to 1, without 1", self.momentum)
+            require(0 <= self.momentum < 1, "momentum", "0 up to 1, without 1", self.momentum)
+            ahead = self.optimizer == "nesterov"
+            require(not ahead or self.momentum > 0, "momentum", "more than 0 with nesterov", self.momentum)
             require(0 <= self.beta2 < 1, "beta2", "0 up to 1, without 1", self.beta2)
             require(self.weight_decay >= 0, "weight_decay", "0 or more", self.weight_decay)
             require(self.validate == 0 or self.validate >= 2, "validate", "0, or at least 2", self.validate)
@@ -258,9 +259,7 @@ class DeepMethod(Method):
 
         c = self.config
         if c.optimizer == "adamw":
-            return torch.optim.AdamW(
-                parameters, lr=c.lr, betas=(0.9, c.beta2), weight_decay=c.weight_decay, fused=True
-            )
+            return torch.optim.AdamW(parameters, lr=c.lr, betas=(0.9, c.beta2), weight_decay=c.weight_decay, fused=True)
         return torch.optim.SGD(
             parameters, lr=c.lr, momentum=c.momentum, weight_decay=c.weight_decay, nesterov=c.optimizer == "nesterov"
         )

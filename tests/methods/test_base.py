@@ -53,10 +53,23 @@ def test_the_optimizer_follows_the_settings():
     sgd = DSH(12, TASK, DSH.Config(optimizer="sgd", lr=0.1, momentum=0.5, weight_decay=0.2)).optimizer(parameters)
     assert isinstance(sgd, torch.optim.SGD)
     assert [sgd.defaults[key] for key in ("lr", "momentum", "weight_decay")] == [0.1, 0.5, 0.2]
+    assert not sgd.defaults["nesterov"]
+    ahead = DSH(12, TASK, DSH.Config(optimizer="nesterov")).optimizer(parameters)
+    assert isinstance(ahead, torch.optim.SGD)
+    assert ahead.defaults["nesterov"]
+    with pytest.raises(InvalidSetting, match="momentum: expected more than 0 with nesterov"):
+        DSH.Config(optimizer="nesterov", momentum=0.0)
     adamw = DSH(12, TASK, DSH.Config(lr=0.2, beta2=0.9)).optimizer(parameters)
     assert isinstance(adamw, torch.optim.AdamW)
     assert adamw.defaults["lr"] == 0.2
     assert adamw.defaults["betas"][1] == 0.9
+
+
+def test_codes_are_normalized_where_the_settings_say_so():
+    images = torch.randn(64, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    codes = DSH(12, TASK, DSH.Config(normalize=True)).network()(images)
+    torch.testing.assert_close(codes.mean(0), torch.zeros(12), atol=1e-4, rtol=0)
+    torch.testing.assert_close(codes.std(0, unbiased=False), torch.ones(12), atol=0.1, rtol=0)
 
 
 def test_the_terms_of_a_method_are_its_losses_times_their_weights():

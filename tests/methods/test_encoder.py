@@ -52,6 +52,23 @@ def test_codes_are_the_signs_of_the_relaxed_ones(encoder, split):
     assert np.array_equal(retrieval.unpack(codes, encoder.bits), np.where(relaxed >= 0, 1, -1))
 
 
+def test_codes_of_an_image_and_its_mirror_image_are_one(split, tmp_path):
+    config = replace(DSH.Config(), epochs=1, batch_size=16, mirror=True)
+    encoder, _ = train(DSH(12, TASK, config), split, Augmentation(shift=1, mirror=True), TrainOptions())
+    relaxed = encoder.relaxed(split.images)
+    np.testing.assert_allclose(encoder.relaxed(split.images[:, :, ::-1]), relaxed, atol=1e-5)
+    encoder.mirror = False
+    apart = encoder.relaxed(split.images), encoder.relaxed(split.images[:, :, ::-1])
+    np.testing.assert_allclose((apart[0] + apart[1]) / 2, relaxed, atol=1e-5)
+    encoder.mirror = True
+    encoder.save(tmp_path / "model.safetensors")
+    assert np.array_equal(load_encoder(tmp_path).relaxed(split.images), relaxed)
+
+
+def test_data_that_is_not_mirrored_in_training_is_not_mirrored_in_encoding(split):
+    assert not trained(split, mirror=True).mirror
+
+
 def test_a_split_is_encoded_in_the_order_of_its_rows(encoder, split):
     rows = np.array([40, 3, 3, 17])
     part = Split(split.images, rows, split.labels[rows])
