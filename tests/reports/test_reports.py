@@ -196,7 +196,7 @@ def test_the_picture_is_a_picture_and_changes_no_global_state():
 
 def test_comments_of_settings_are_found_through_the_bases():
     comments = setting_comments(DeepMethod.Config)
-    assert comments["momentum"] == "of SGD"
+    assert comments["momentum"] == "of sgd and nesterov"
     assert comments["epochs"] == "passes over the training images"
     assert setting_comments(type("Config", (), {"__annotations__": {"a": int}})) == {}
 

@@ -1,0 +1,124 @@
+"""Every table of docs/results/cifar10.md, from runs of hashzoo's own commands.
+
+    python benchmarks/cifar10.py --data-root DIR
+    python benchmarks/cifar10.py --data-root DIR --only strong
+    python benchmarks/cifar10.py --data-root DIR --only strong --bits 24
+
+Each part of the page is one command; what it needs and --out has already is not run again, so an interrupted page goes
+on where it stopped. With --keep, the records and logs of --out are copied there: they are what the page is made of.
+Without --only the page is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from hashzoo.experiments.store import find_runs
+from hashzoo.files import write_atomically
+
+LENGTHS = "12,24,36,48"
+
+
+@dataclass(frozen=True)
+class Part:
+    """A section: what it is, and the words after `hashzoo` that make its table."""
+
+    name: str
+    title: str
+    text: str
+    words: str
+
+    def table(self, common: list[str], bits: str | None) -> str:
+        """Run what is missing; the table as Markdown."""
+        words = [*shlex.split(self.words), *common, *(["--bits", bits] if bits else [])]
+        if words[0] == "bench":
+            return _hashzoo(words)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "table.md"
+            _hashzoo([*words, "-o", str(file)])
+            text = file.read_text(encoding="utf-8")
+        return text[text.index("**") :]
+
+
+PARTS = (
+    Part(
+        "paper",
+        "The paper's table",
+        "DFEH and DSH trained in the same way, from scratch, by preset `paper`.",
+        "reproduce dfeh --table map --rows dfeh,dsh",
+    ),
+    Part(
+        "strong",
+        "The same loss, trained as today",
+        "DFEH by preset `strong`: the loss is the same, network and training are not those of the paper.",
+        "reproduce dfeh --table map --rows dfeh --preset strong",
+    ),
+    Part(
+        "zoo",
+        "The other methods",
+        "By preset `fast`, a few minutes each; methods without a network learn from GIST.",
+        "bench --datasets cifar10@full --preset fast --methods "
+        "dsh,dpsh,cnnh,dlbhc,dnnh,dhn,hashnet,dtsh,greedyhash,csq,orthohash,dfeh,lsh,sh,itq,cca_itq,mlh,bre,ksh,sdh",
+    ),
+    Part("loss", "Ablation: terms of the loss", "", "reproduce dfeh --table loss"),
+    Part("regularization", "Ablation: weight of the regularization", "", "reproduce dfeh --table regularization"),
+    Part("network", "Ablation: enhancement block and trunk", "", "reproduce dfeh --table network"),
+    Part("time", "Time", "", "reproduce dfeh --table time"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    parser.add_argument("--only", choices=[part.name for part in PARTS], help="run one part, write no page")
+    parser.add_argument("--bits", help=f"with --only, in place of {LENGTHS} or the part's own")
+    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="copy records and logs here")
+    parser.add_argument("--page", type=Path, default=Path("docs/results/cifar10.md"))
+    arguments = parser.parse_args()
+
+    common = ["--data-root", str(arguments.data_root), "--out", str(arguments.out), "--precision", "fp32"]
+    common += ["--seeds", arguments.seeds]
+    sections = []
+    for part in PARTS:
+        if arguments.only in (None, part.name):
+            bits = arguments.bits or (LENGTHS if part.words.startswith("bench") else None)
+            table = part.table(common, bits)
+            shown = f"hashzoo {part.words} {'--bits ' + bits + ' ' if bits else ''}--precision fp32 --data-root DIR"
+            sections.append(f"## {part.title}\n\n{part.text}\n\n```bash\n{shown}\n```\n\n{table}")
+    if arguments.keep:
+        keep(arguments.out, arguments.keep)
+    if arguments.only is None:
+        head = "# CIFAR-10, measured\n\nWritten by `python benchmarks/cifar10.py --data-root DIR`.\n"
+        write_atomically(arguments.page, "\n".join([head, *sections]).encode())
+    else:
+        print("\n".join(sections))
+
+
+def keep(out: Path, folder: Path) -> None:
+    """Copy record and log of each run."""
+    for run in find_runs(out):
+        target = folder / run.folder.relative_to(out)
+        target.mkdir(parents=True, exist_ok=True)
+        for name in ("result.json", "log.jsonl"):
+            if (run.folder / name).exists():
+                shutil.copyfile(run.folder / name, target / name)
+
+
+def _hashzoo(words: list[str]) -> str:
+    done = subprocess.run([sys.executable, "-m", "hashzoo", *words], stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(f"hashzoo {shlex.join(words)} ended with {done.returncode}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
