@@ -55,9 +55,9 @@ TRAINING = {
         {
             **_SMALL,
             "backbone": "resnet9",
-            "epochs": "30",
+            "epochs": "50",
             "batch_size": "100",
-            "lr": "0.002",
+            "lr": "0.004",
             "weight_decay": "0.05",
             "average": "0.998",
             "normalize": "true",
