@@ -146,6 +146,7 @@ class DeepMethod(Method):
         sampler: Literal["class_aware", "shuffled", "label_balanced"] = "class_aware"  # several labels: as shuffled
         classes_per_batch: int = 5  # of the class-aware sampler, the same number of images each
         augment: bool = True  # what the dataset declares: shifts, mirroring
+        shift: int | None = None  # pixels, where the dataset lets images move further; none takes what it declares
         optimizer: Literal["sgd", "nesterov", "adamw"] = "adamw"  # the first two with momentum
         lr: float = 2e-3  # at its highest
         momentum: float = 0.9  # of sgd and nesterov
@@ -161,6 +162,7 @@ class DeepMethod(Method):
             for name in ("epochs", "batch_size", "classes_per_batch"):
                 require(getattr(self, name) >= 1, name, "at least 1", getattr(self, name))
             require(self.input_size is None or self.input_size >= 1, "input_size", "at least 1", self.input_size)
+            require(self.shift is None or self.shift >= 0, "shift", "0 or more", self.shift)
             require(self.lr > 0, "lr", "more than 0", self.lr)
             require(0 <= self.momentum < 1, "momentum", "0 up to 1, without 1", self.momentum)
             ahead = self.optimizer == "nesterov"

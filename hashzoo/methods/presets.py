@@ -54,9 +54,10 @@ TRAINING = {
         "a residual network of nine layers, from scratch, with an average of its weights",
         {
             **_SMALL,
-            "backbone": "resnet9",
-            "epochs": "50",
-            "batch_size": "100",
+            "backbone": "resnet9_24",
+            "shift": "2",
+            "epochs": "25",
+            "batch_size": "200",
             "lr": "0.004",
             "weight_decay": "0.05",
             "average": "0.998",

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -145,7 +145,7 @@ class _Training:
     ) -> None:
         self.method, self.split, self.options, self.observer = method, split, options, observer
         self.profile, self.best = profile, best
-        self.augmentation = augmentation if method.config.augment else Augmentation(shift=0, mirror=False)
+        self.augmentation = _augmentation(method.config, augmentation)
         self.device = torch.device(options.device)
         self.labels = torch.from_numpy(split.labels)
         self.log = folder / "log.jsonl" if folder else None
@@ -350,6 +350,14 @@ class _Training:
         if self.log is not None:
             with self.log.open("a") as stream:
                 stream.write(json.dumps(entry) + "\n")
+
+
+def _augmentation(config: DeepMethod.Config, declared: Augmentation) -> Augmentation:
+    if not config.augment:
+        return Augmentation(shift=0, mirror=False)
+    if config.shift is None:
+        return declared
+    return replace(declared, shift=min(config.shift, declared.shift))
 
 
 @contextmanager

@@ -327,6 +327,18 @@ def test_augmentation_can_be_switched_off(split):
     assert_identical(run(SHIFTED, augment=False), run(Augmentation(shift=0, mirror=False)))
 
 
+def test_images_move_no_further_than_setting_and_dataset_say(split):
+    def run(augmentation, **changes):
+        return outcome(train(build(DSH, split, epochs=1, **changes), split, augmentation, TrainOptions())[0], split)
+
+    declared = Augmentation(shift=2, mirror=True)
+    assert_identical(run(declared, shift=1), run(SHIFTED))
+    assert_identical(run(SHIFTED, shift=3), run(SHIFTED))
+    assert not np.array_equal(run(declared)[0], run(SHIFTED)[0])
+    with pytest.raises(InvalidSetting, match="shift: expected 0 or more, got -1"):
+        build(DSH, split, shift=-1)
+
+
 def test_the_network_sees_images_of_the_split_alone(split):
     """Pixels are normalized with the mean and deviation of the training rows, not of the whole pool."""
     rows = np.arange(0, 60, 2)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from hashzoo import METHODS, Backbone, DeepMethod, Loss
+from hashzoo import METHODS, Backbone, DeepMethod, Loss, Preset
 from hashzoo.errors import InvalidSetting
 from hashzoo.losses.balance import Balance
 from hashzoo.losses.contrastive import Contrastive
@@ -50,6 +51,11 @@ class DFEH(DeepMethod):
         "schedule for a few epochs, Xavier weights in the trunk, what the dataset declares",
         "splits: the paper's are not fully specified; results name the protocol they were measured on",
     )
+    presets: ClassVar[Mapping[str, Preset]] = {
+        **DeepMethod.presets,
+        # one scale has less than a third of the multiplications of three
+        "strong": DeepMethod.presets["strong"].with_settings(fe="se"),
+    }
     tables = TABLES
 
     @dataclass(frozen=True)

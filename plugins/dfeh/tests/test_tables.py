@@ -84,5 +84,6 @@ def test_the_paper_preset_changes_nothing_of_the_reconstruction():
         config = configure(DFEH.Config, DFEH.presets[name].settings, owner="dfeh")
         assert all(getattr(config, field) == getattr(DFEH.Config(), field) for field in own), name
     strong = configure(DFEH.Config, DFEH.presets["strong"].settings, owner="dfeh")
-    loss = ("margin", "lambda_q", "lambda_b", "hash_act", "fe")
+    loss = ("margin", "lambda_q", "lambda_b", "hash_act")
     assert all(getattr(strong, field) == getattr(DFEH.Config(), field) for field in loss)
+    assert strong.fe == "se"  # the block with one scale
