@@ -4,9 +4,11 @@
     python benchmarks/cifar10.py --data-root DIR --only strong
     python benchmarks/cifar10.py --data-root DIR --only strong --bits 24
 
+    python benchmarks/cifar10.py --data-root DIR --out docs/results --stored
+
 Each part of the page is one command; what it needs and --out has already is not run again, so an interrupted page goes
-on where it stopped. With --keep, the records and logs of --out are copied there: they are what the page is made of.
-Without --only the page is written.
+on where it stopped; with --stored nothing is run, and what --out has not is shown as not run. With --keep, the records
+and logs of --out are copied there: they are what the page is made of. Without --only the page is written.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from pathlib import Path
 
 from hashzoo.experiments.store import find_runs
 from hashzoo.files import write_atomically
+from hashzoo.reports.plots import plot
 
 LENGTHS = "12,24,36,48"
+CURVES = (("paper", "dfeh"), ("paper", "dsh"), ("strong", "dfeh"))  # preset and method of the trainings drawn
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,13 @@ def main() -> None:
     parser.add_argument("--only", choices=[part.name for part in PARTS], help="run one part, write no page")
     parser.add_argument("--bits", help=f"with --only, in place of {LENGTHS} or the part's own")
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--stored", action="store_true", help="run nothing")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="copy records and logs here")
     parser.add_argument("--page", type=Path, default=Path("docs/results/cifar10.md"))
     arguments = parser.parse_args()
 
     common = ["--data-root", str(arguments.data_root), "--out", str(arguments.out), "--precision", "fp32"]
-    common += ["--seeds", arguments.seeds]
+    common += ["--seeds", arguments.seeds, *(["--stored"] if arguments.stored else [])]
     sections = []
     for part in PARTS:
         if arguments.only in (None, part.name):
@@ -97,10 +102,24 @@ def main() -> None:
     if arguments.keep:
         keep(arguments.out, arguments.keep)
     if arguments.only is None:
+        sections.append(curves(arguments.out, arguments.page))
         head = "# CIFAR-10, measured\n\nWritten by `python benchmarks/cifar10.py --data-root DIR`.\n"
         write_atomically(arguments.page, "\n".join([head, *sections]).encode())
     else:
         print("\n".join(sections))
+
+
+def curves(out: Path, page: Path) -> str:
+    """Draw the training of the two presets beside the page; the section that shows it."""
+    picture = page.with_name(f"{page.stem}-training.svg")
+    trained = [
+        run
+        for run in find_runs(out)
+        if (run.record["preset"], run.record["method"]) in CURVES and not run.record["preset_changes"]
+    ]
+    for missing in plot("training", trained, picture):
+        print(missing, file=sys.stderr)
+    return f"## Training\n\n![Terms of the loss by epoch]({picture.name})\n"
 
 
 def keep(out: Path, folder: Path) -> None:

@@ -44,7 +44,9 @@ def add_grid_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path("runs"), metavar="DIR", help="where records go (default: runs)"
     )
-    parser.add_argument("--force", action="store_true", help="run again what is finished")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--force", action="store_true", help="run again what is finished")
+    which.add_argument("--stored", action="store_true", help="show what is finished, run nothing")
 
 
 def planned_with(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
@@ -125,11 +127,13 @@ def budget_of(method: str, budget_s: float | None) -> float | None:
 
 
 def run_jobs(jobs: Sequence[Job], arguments: argparse.Namespace, reporter: Reporter) -> list[Outcome]:
-    """Run all jobs, with a line for each and the time left."""
-    from hashzoo.experiments.grid import run_grid
+    """Run all jobs, with a line for each and the time left; with --stored, look for their records."""
+    from hashzoo.experiments.grid import finished, run_grid
     from hashzoo.experiments.runner import RunOptions
     from hashzoo.reports.progress import duration as shown
 
+    if arguments.stored:
+        return finished(jobs, arguments.out)
     out = arguments.out.absolute() if arguments.cluster else arguments.out  # workers start in folders of their own
     options = RunOptions(out=out, force=arguments.force, command=arguments.command)
     done: list[Outcome] = []
@@ -144,7 +148,7 @@ def run_jobs(jobs: Sequence[Job], arguments: argparse.Namespace, reporter: Repor
 
 
 def refuse_failures(done: Sequence[Outcome], reporter: Reporter) -> None:
-    """Once everything else has been shown: list what failed, and what was left out since the data is not for it.
+    """Once everything else has been shown: list what failed or is not finished, and what the data is not for.
 
     Raises:
         HashzooError: something failed, or there is nothing but what was left out.
@@ -156,6 +160,11 @@ def refuse_failures(done: Sequence[Outcome], reporter: Reporter) -> None:
     for word, outcomes in (("left out", left_out), ("failed", failed)):
         for outcome in outcomes:
             reporter.note(f"{word}: {outcome.job.title}: {outcome.failure}")
+    pending = [outcome for outcome in done if outcome.pending]
+    for outcome in pending:
+        reporter.note(f"not run: {outcome.job.title}")
+    if pending:
+        reporter.note(f"{len(pending)} of {len(done)} cells are not run; without --stored the same command runs them")
     if len(left_out) == len(done):
         raise HashzooError("no cell ran: none of the methods can take this data")
     if failed:

@@ -39,7 +39,7 @@ def within_budget(
     """
     if cell.budget_s is None or cell.probe is not None:
         return cell
-    known = None if anew else _begun(cell, data, out)
+    known = None if anew else begun(cell, data, out)
     return known or _probed(cell, data, reporter, download=download)
 
 
@@ -84,8 +84,8 @@ def _probed(cell: Cell, data: LoadedDataset, reporter: Reporter, *, download: bo
     return replace(cell, config=replace(cell.config, epochs=epochs), probe=probe)
 
 
-def _begun(cell: Cell, data: LoadedDataset, out: Path) -> Cell | None:
-    """The cell as it was run before with this budget."""
+def begun(cell: Cell, data: LoadedDataset, out: Path) -> Cell | None:
+    """The cell as it was run before with this budget; None if it was not."""
     folders = store.cell_folder(
         out,
         dataset=data.name,

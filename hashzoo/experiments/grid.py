@@ -9,17 +9,18 @@ from __future__ import annotations
 import os
 import traceback
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from hashzoo.datasets.base import DATASETS, LoadedDataset
 from hashzoo.errors import HashzooError, InvalidInput, UnsuitableData
 from hashzoo.experiments.cell import Cell, Reporter
-from hashzoo.experiments.runner import RunOptions, run_cell
+from hashzoo.experiments.runner import RunOptions, run_cell, stored_record
 from hashzoo.experiments.store import Record
 from hashzoo.training.trainer import Observer
 
@@ -57,6 +58,7 @@ class Outcome:
     record: Record | None
     failure: str
     unsuitable: bool = False  # the data is not for this method, so running it again changes nothing
+    pending: bool = False  # only what is finished was asked for, and this is not
     left_s: float | None = None  # what the jobs not done by then will take, once there is a record to tell by
 
 
@@ -96,6 +98,15 @@ def run_grid(
             yield from (Outcome(job, None, why) for job in jobs if job not in finished)
 
 
+def finished(jobs: Sequence[Job], out: Path) -> list[Outcome]:
+    """What is known of every job from the records below `out`; nothing is run."""
+
+    def found(job: Job) -> Outcome:
+        return _attempted(job, lambda data: stored_record(job.cell, data, out))
+
+    return [found(job) for job in jobs]
+
+
 def seconds_left(jobs: Sequence[Job], done: Sequence[Outcome], workers: int = 1) -> float | None:
     """What the jobs not done will take: the mean of the records of the same method and data, else of all.
 
@@ -116,19 +127,22 @@ def seconds_left(jobs: Sequence[Job], done: Sequence[Outcome], workers: int = 1)
 
 
 def _run(job: Job, options: RunOptions, reporter: Reporter, threads: int | None) -> Outcome:
+    if threads:
+        _use_threads(threads)
+    return _attempted(job, lambda data: run_cell(job.cell, data, options, reporter))
+
+
+def _attempted(job: Job, attempt: Callable[[LoadedDataset], Record | None]) -> Outcome:
     record, failure, unsuitable = None, "", False
     try:
-        if threads:
-            _use_threads(threads)
-        data = _load(job.source)
-        record = run_cell(job.cell, data, options, reporter)
+        record = attempt(_load(job.source))
     except HashzooError as mistake:
         failure, unsuitable = " ".join(str(mistake).split()), isinstance(mistake, UnsuitableData)
     except Exception as bug:  # of a method: it must not cost the other cells
         frame = traceback.extract_tb(bug.__traceback__)[-1]
         reason = " ".join(str(bug).split())
         failure = f"{type(bug).__name__}: {reason} ({os.path.basename(frame.filename)}, line {frame.lineno})"
-    return Outcome(job, record, failure, unsuitable)
+    return Outcome(job, record, failure, unsuitable, pending=not (record or failure))
 
 
 @lru_cache(maxsize=1)  # jobs come dataset by dataset

@@ -22,7 +22,7 @@ from hashzoo.evaluators.bit_statistics import BitStatistics
 from hashzoo.evaluators.hamming_ranking import HammingRanking
 from hashzoo.evaluators.query_ranking import QueryRanking
 from hashzoo.experiments import store
-from hashzoo.experiments.budget import superseded, within_budget, write_budget
+from hashzoo.experiments.budget import begun, superseded, within_budget, write_budget
 from hashzoo.experiments.cell import (
     Cell,
     Reporter,
@@ -91,10 +91,26 @@ def run_cell(cell: Cell, data: LoadedDataset, options: RunOptions, reporter: Rep
     return run_cells([cell], data, options, reporter)[0]
 
 
-def _checked_folder(cell: Cell, data: LoadedDataset, options: RunOptions) -> Path:
-    method_of(cell, data, download=options.download)
-    folder = store.cell_folder(
-        options.out,
+def stored_record(cell: Cell, data: LoadedDataset, out: Path) -> Record | None:
+    """The record of a cell below `out`; None if it is not finished.
+
+    Raises:
+        UnsuitableData: the data is not for the method.
+        InvalidInput: it cannot take the data for another reason, or the record is damaged.
+    """
+    if cell.budget_s is not None:
+        known = begun(cell, data, out)
+        if known is None:
+            return None
+        cell = known
+    method_of(cell, data)
+    result = _folder(cell, data, out) / store.RESULT
+    return store.read_record(result) if result.exists() else None
+
+
+def _folder(cell: Cell, data: LoadedDataset, out: Path) -> Path:
+    return store.cell_folder(
+        out,
         dataset=data.name,
         protocol=data.protocol,
         method=cell.method,
@@ -102,6 +118,11 @@ def _checked_folder(cell: Cell, data: LoadedDataset, options: RunOptions) -> Pat
         seed=cell.seed,
         config_hash=config_hash(cell, data),
     )
+
+
+def _checked_folder(cell: Cell, data: LoadedDataset, options: RunOptions) -> Path:
+    method_of(cell, data, download=options.download)
+    folder = _folder(cell, data, options.out)
     checkpoint = Checkpoint(folder, "")
     if checkpoint.exists() and not (folder / store.RESULT).exists() and not (options.resume or options.force):
         raise InvalidInput(

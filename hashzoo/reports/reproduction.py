@@ -69,28 +69,30 @@ def _maps(
     planned: PlannedTable, row: PlannedRow, results: Results, printed: Mapping[int, float]
 ) -> list[tuple[str, ...]]:
     found = {bits: [record for _, record in records_of(row, results, bits)] for bits in planned.bits}
+    absent = {bits: _absent(row, results, bits) for bits in planned.bits}
     first = next((record for records in found.values() for record in records), None)
     if first is None:
-        return [("here", *("failed" for _ in planned.bits))]
+        return [("here", *absent.values())]
     compared = printed if _comparable(planned, first) else {}
     cells = [
         _score([record["metrics"]["map_expected"] for record in records], _asked(row, bits), compared.get(bits))
+        or absent[bits]
         for bits, records in found.items()
     ]
     lines = [(f"here @{first['protocol']}", *cells)]
     if planned.table.among_queries:
-        among = [_among(records, _asked(row, bits)) for bits, records in found.items()]
+        among = [_among(records, _asked(row, bits), absent[bits]) for bits, records in found.items()]
         if any(any(cell) for cell in among):
             lines += [(name, *(cell[part] for cell in among)) for part, name in enumerate((_AMONG, _AMONG_OTHERS))]
     return lines
 
 
-def _among(records: Sequence[Record], asked: int) -> tuple[str, str]:
+def _among(records: Sequence[Record], asked: int, absent: str) -> tuple[str, str]:
     """Of one code length: with each query among its answers, and without; empty if the protocol does so already."""
     if not records:
-        return "failed", "failed"
+        return absent, absent
     maps = ([r["metrics"][name] for r in records if name in r["metrics"]] for name in QueryRanking.meanings)
-    with_itself, others = (_score(values, asked) if values else "" for values in maps)
+    with_itself, others = (_score(values, asked) for values in maps)
     return with_itself, others
 
 
@@ -102,11 +104,14 @@ def _times(planned: PlannedTable, row: PlannedRow, results: Results) -> list[tup
         ("training, images/s", _trained_per_second, 0),
         ("encoding, images/s", _encoded_per_second, 0),
     ]
-    found = [([record for _, record in records_of(row, results, bits)], _asked(row, bits)) for bits in planned.bits]
-    return [
-        (name, *(_mean([measure(record) for record in records], asked, digits) for records, asked in found))
-        for name, measure, digits in measures
-    ]
+    found = {bits: [record for _, record in records_of(row, results, bits)] for bits in planned.bits}
+    absent = {bits: _absent(row, results, bits) for bits in planned.bits}
+    lines = []
+    for name, measure, digits in measures:
+        values = {bits: [measure(record) for record in records] for bits, records in found.items()}
+        means = (_mean(values[bits], _asked(row, bits), digits) or absent[bits] for bits in planned.bits)
+        lines.append((name, *means))
+    return lines
 
 
 def _trained_per_second(record: Record) -> float:
@@ -124,16 +129,21 @@ def _asked(row: PlannedRow, bits: int) -> int:
     return sum(job.cell.bits == bits for job in row.jobs)
 
 
+def _absent(row: PlannedRow, results: Results, bits: int) -> str:
+    """Why there is no record of a code length."""
+    return "not run" if any(results[job].pending for job in row.jobs if job.cell.bits == bits) else "failed"
+
+
 def _score(values: Sequence[float], asked: int, printed: float | None = None) -> str:
     if not values:
-        return "failed"
+        return ""
     spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     delta = "" if printed is None else f" ({statistics.fmean(values) - printed:+.4f})"
     return f"{statistics.fmean(values):.4f}{spread}{delta}{few_seeds(len(values), asked)}"
 
 
 def _mean(values: Sequence[float], asked: int, digits: int) -> str:
-    return f"{statistics.fmean(values):,.{digits}f}{few_seeds(len(values), asked)}" if values else "failed"
+    return f"{statistics.fmean(values):,.{digits}f}{few_seeds(len(values), asked)}" if values else ""
 
 
 def _comparable(planned: PlannedTable, record: Record) -> bool:

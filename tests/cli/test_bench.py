@@ -76,6 +76,20 @@ def test_started_again_it_runs_what_is_missing(here, capsys):
     assert len(list(here.rglob("result.json"))) == 2
 
 
+def test_stored_shows_what_is_finished(here, capsys):
+    assert main(LSH) == 0
+    table = capsys.readouterr().out
+    assert main([*LSH[:-1], "12,24", "--stored"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == table
+    assert captured.err.splitlines() == [
+        "not run: lsh 24 bits, seed 0, folder",
+        "1 of 2 cells are not run; without --stored the same command runs them",
+    ]
+    assert len(list(here.rglob("result.json"))) == 1
+    assert "not allowed with argument" in fails(capsys, *LSH, "--stored", "--force")
+
+
 def test_a_cell_that_fails_leaves_the_others_and_is_listed(here, capsys, monkeypatch):
     monkeypatch.setenv("HASHZOO_DATA", str(here / "nowhere"))
     status = main(["bench", "--methods", "lsh", "--datasets", "folder,digits", "--bits", "12"])

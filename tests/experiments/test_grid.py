@@ -3,13 +3,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from hashzoo.errors import InvalidInput
 from hashzoo.experiments import store
 from hashzoo.experiments.cell import plan
-from hashzoo.experiments.grid import Job, Outcome, Source, run_grid, seconds_left
+from hashzoo.experiments.grid import Job, Outcome, Source, finished, run_grid, seconds_left
 from hashzoo.experiments.runner import RunOptions
 
 
@@ -37,6 +38,39 @@ def test_a_finished_job_is_not_run_again(tmp_path, tree, reporter):
     first = list(run_grid(jobs, RunOptions(tmp_path), reporter))
     again = list(run_grid(jobs, RunOptions(tmp_path), reporter))
     assert [outcome.record for outcome in again] == [outcome.record for outcome in first]
+
+
+def test_what_is_finished_is_found_and_nothing_is_run(tmp_path, tree, reporter):
+    first, second = jobs_of(tree, reporter)
+    (ran,) = run_grid([first], RunOptions(tmp_path), reporter)
+    found = finished([first, second], tmp_path)
+    assert found == [Outcome(first, ran.record, ""), Outcome(second, None, "", pending=True)]
+    assert len(store.find_records(tmp_path)) == 1
+
+
+def test_a_budget_not_begun_is_not_probed(tmp_path, tree, reporter, monkeypatch):
+    from hashzoo.experiments import budget
+
+    def probe(*arguments, **named):
+        raise AssertionError("probed")
+
+    (job,) = jobs_of(tree, reporter, "dsh", bits=(12,), settings={"batch_size": "9"})
+    job = replace(job, cell=replace(job.cell, budget_s=1.0))
+    with monkeypatch.context() as patched:
+        patched.setattr(budget, "measure_pace", probe)
+        assert finished([job], tmp_path) == [Outcome(job, None, "", pending=True)]
+    (ran,) = run_grid([job], RunOptions(tmp_path), reporter)
+    assert finished([job], tmp_path)[0].record == ran.record
+
+
+def test_a_damaged_record_is_a_failure(tmp_path, tree, reporter):
+    jobs = jobs_of(tree, reporter, bits=(12,))
+    list(run_grid(jobs, RunOptions(tmp_path), reporter))
+    (file,) = tmp_path.rglob("result.json")
+    file.write_text("{")
+    (outcome,) = finished(jobs, tmp_path)
+    assert "is not a record" in outcome.failure
+    assert not outcome.pending
 
 
 def test_a_failure_leaves_the_others(tmp_path, tree, reporter):
