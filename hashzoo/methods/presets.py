@@ -36,8 +36,18 @@ _SMALL = {
 
 TRAINING = {
     "paper": Preset(
-        "the small network and the batches of DSH, from scratch, until it converges",
-        {**_SMALL, "epochs": "40", "batch_size": "200", "lr": "0.001", "weight_decay": "0.004"},
+        "a residual network of twenty layers with the batches and the mirroring of DSH, from scratch",
+        {
+            **_SMALL,
+            "backbone": "resnet_cifar",
+            "shift": "0",
+            "epochs": "24",
+            "batch_size": "200",
+            "lr": "0.02",
+            "weight_decay": "0.05",
+            "average": "0.998",
+            "normalize": "true",
+        },
     ),
     "fast": Preset(
         "the same network for a few minutes",
@@ -55,10 +65,10 @@ TRAINING = {
         {
             **_SMALL,
             "backbone": "resnet9_24",
-            "shift": "2",
+            "shift": "1",
             "epochs": "25",
             "batch_size": "200",
-            "lr": "0.004",
+            "lr": "0.02",
             "weight_decay": "0.05",
             "average": "0.998",
             "normalize": "true",

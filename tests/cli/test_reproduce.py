@@ -44,7 +44,7 @@ def test_all_tables_and_a_file(here, capsys, paper):
     assert text.startswith("# Tables of the paper of lsh, beside ours\n")
     assert "Made by `hashzoo reproduce lsh --epochs 1 --set batch_size=9 -o tables.md`" in text
     assert "| pixels | as printed | 0.5000 |" in text
-    assert "set otherwise: epochs=1 in place of 40 (network); batch_size=9 in place of 200 (network)." in text
+    assert "set otherwise: epochs=1 in place of 24 (network); batch_size=9 in place of 200 (network)." in text
     assert "AMD" in text or "thread" in text
 
 
@@ -58,6 +58,19 @@ def test_started_again_it_runs_what_is_missing(here, capsys, paper):
     records = [json.loads(file.read_text()) for file in here.rglob("result.json")]
     assert {(r["bits"], r["seed"]) for r in records} == {(12, 0), (12, 1), (16, 0), (16, 1)}
     assert " ± " in capsys.readouterr().out
+
+
+def test_stored_shows_what_is_finished(here, capsys, paper):
+    assert main([*WORDS, "--table", "lengths", "--bits", "12"]) == 0
+    capsys.readouterr()
+    assert main([*WORDS, "--stored", "-o", "tables.md"]) == 0
+    captured = capsys.readouterr()
+    assert "2 of 3 cells are not run; without --stored the same command runs them" in captured.err
+    assert len(list(here.rglob("result.json"))) == 1
+    text = (here / "tables.md").read_text()
+    assert "| network | here | not run |" in text
+    assert sum("here @folder" in line and line.endswith("| not run |") for line in text.splitlines()) == 1
+    assert "failed" not in text
 
 
 def test_a_failure_leaves_the_others_and_the_file(here, capsys, paper, monkeypatch):
