@@ -61,7 +61,7 @@ def test_started_again_it_runs_what_is_missing(here, capsys, paper):
 
 
 def test_stored_shows_what_is_finished(here, capsys, paper):
-    assert main([*WORDS, "--table", "lengths", "--bits", "12"]) == 0
+    assert main(["reproduce", "lsh", "--table", "lengths", "--bits", "12"]) == 0
     capsys.readouterr()
     assert main([*WORDS, "--stored", "-o", "tables.md"]) == 0
     captured = capsys.readouterr()
