@@ -24,7 +24,10 @@ from pathlib import Path
 
 from hashzoo.experiments.store import find_runs
 from hashzoo.files import write_atomically
+from hashzoo.methods.base import METHODS
+from hashzoo.methods.presets import preset_settings
 from hashzoo.reports.plots import plot
+from hashzoo.settings import configure
 
 LENGTHS = "12,24,36,48"
 SHORT = "Every row trains for four epochs, so compare rows of this table alone."
@@ -124,11 +127,13 @@ def main() -> None:
 def curves(out: Path, page: Path) -> str:
     """Draw the training of the two presets beside the page; the section that shows it."""
     picture = page.with_name(f"{page.stem}-training.svg")
-    trained = [
-        run
-        for run in find_runs(out)
-        if (run.record["preset"], run.record["method"]) in CURVES and not run.record["preset_changes"]
-    ]
+    as_drawn = []  # a record names its preset as it was then
+    for preset, name in CURVES:
+        cls = METHODS.get(name)
+        as_drawn.append((name, configure(cls.Config, preset_settings(cls, preset), owner=name).to_dict()))
+    trained = [run for run in find_runs(out) if (run.record["method"], run.record["config"]) in as_drawn]
+    if not trained:
+        return "## Training\n\nNot run.\n"
     for missing in plot("training", trained, picture):
         print(missing, file=sys.stderr)
     return f"## Training\n\n![Terms of the loss by epoch]({picture.name})\n"

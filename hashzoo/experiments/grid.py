@@ -58,8 +58,12 @@ class Outcome:
     record: Record | None
     failure: str
     unsuitable: bool = False  # the data is not for this method, so running it again changes nothing
-    pending: bool = False  # only what is finished was asked for, and this is not
     left_s: float | None = None  # what the jobs not done by then will take, once there is a record to tell by
+
+    @property
+    def pending(self) -> bool:
+        """Only what is finished was asked for, and this is not."""
+        return self.record is None and not self.failure
 
 
 def run_grid(
@@ -100,11 +104,7 @@ def run_grid(
 
 def finished(jobs: Sequence[Job], out: Path) -> list[Outcome]:
     """What is known of every job from the records below `out`; nothing is run."""
-
-    def found(job: Job) -> Outcome:
-        return _attempted(job, lambda data: stored_record(job.cell, data, out))
-
-    return [found(job) for job in jobs]
+    return [_attempted(job, lambda cell, data: stored_record(cell, data, out)) for job in jobs]
 
 
 def seconds_left(jobs: Sequence[Job], done: Sequence[Outcome], workers: int = 1) -> float | None:
@@ -129,20 +129,20 @@ def seconds_left(jobs: Sequence[Job], done: Sequence[Outcome], workers: int = 1)
 def _run(job: Job, options: RunOptions, reporter: Reporter, threads: int | None) -> Outcome:
     if threads:
         _use_threads(threads)
-    return _attempted(job, lambda data: run_cell(job.cell, data, options, reporter))
+    return _attempted(job, lambda cell, data: run_cell(cell, data, options, reporter))
 
 
-def _attempted(job: Job, attempt: Callable[[LoadedDataset], Record | None]) -> Outcome:
+def _attempted(job: Job, attempt: Callable[[Cell, LoadedDataset], Record | None]) -> Outcome:
     record, failure, unsuitable = None, "", False
     try:
-        record = attempt(_load(job.source))
+        record = attempt(job.cell, _load(job.source))
     except HashzooError as mistake:
         failure, unsuitable = " ".join(str(mistake).split()), isinstance(mistake, UnsuitableData)
     except Exception as bug:  # of a method: it must not cost the other cells
         frame = traceback.extract_tb(bug.__traceback__)[-1]
         reason = " ".join(str(bug).split())
         failure = f"{type(bug).__name__}: {reason} ({os.path.basename(frame.filename)}, line {frame.lineno})"
-    return Outcome(job, record, failure, unsuitable, pending=not (record or failure))
+    return Outcome(job, record, failure, unsuitable)
 
 
 @lru_cache(maxsize=1)  # jobs come dataset by dataset

@@ -44,7 +44,8 @@ def test_what_is_finished_is_found_and_nothing_is_run(tmp_path, tree, reporter):
     first, second = jobs_of(tree, reporter)
     (ran,) = run_grid([first], RunOptions(tmp_path), reporter)
     found = finished([first, second], tmp_path)
-    assert found == [Outcome(first, ran.record, ""), Outcome(second, None, "", pending=True)]
+    assert found == [Outcome(first, ran.record, ""), Outcome(second, None, "")]
+    assert [outcome.pending for outcome in found] == [False, True]
     assert len(store.find_records(tmp_path)) == 1
 
 
@@ -58,7 +59,7 @@ def test_a_budget_not_begun_is_not_probed(tmp_path, tree, reporter, monkeypatch)
     job = replace(job, cell=replace(job.cell, budget_s=1.0))
     with monkeypatch.context() as patched:
         patched.setattr(budget, "measure_pace", probe)
-        assert finished([job], tmp_path) == [Outcome(job, None, "", pending=True)]
+        assert finished([job], tmp_path) == [Outcome(job, None, "")]
     (ran,) = run_grid([job], RunOptions(tmp_path), reporter)
     assert finished([job], tmp_path)[0].record == ran.record
 
