@@ -65,10 +65,10 @@ TRAINING = {
         {
             **_SMALL,
             "backbone": "resnet9_24",
-            "shift": "0",
-            "epochs": "25",
+            "shift": "2",
+            "epochs": "50",
             "batch_size": "200",
-            "lr": "0.012",
+            "lr": "0.01",
             "weight_decay": "0.05",
             "average": "0.998",
             "normalize": "true",
