@@ -19,7 +19,7 @@ class ResidualBlock(nn.Module):
         self.body = nn.Sequential(
             nn.Conv2d(in_channels, channels, 3, stride, padding=1, bias=False),
             nn.BatchNorm2d(channels),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(channels),
         )
@@ -30,7 +30,7 @@ class ResidualBlock(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        return relu(self.body(x) + self.shortcut(x))
+        return relu(self.body(x) + self.shortcut(x), inplace=True)
 
 
 @BACKBONES.register("resnet_cifar")
@@ -53,7 +53,8 @@ class ResNetCifar(Backbone):
         super().__init__()
         if weights is not None:
             raise InvalidSetting(f"weights: expected none ({self.name} has no published weights), got {weights!r}")
-        layers: list[nn.Module] = [nn.Conv2d(in_channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
+        layers: list[nn.Module] = [nn.Conv2d(in_channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)]
+        layers.append(nn.ReLU(inplace=True))
         channels = 16
         for width, stride in ((16, 1), (32, 2), (64, 2)):
             for block in range((self.depth - 2) // 6):
