@@ -29,6 +29,7 @@ _SMALL = {
     "sampler": "class_aware",
     "classes_per_batch": "10",
     "augment": "true",
+    "shift": "0",
     "optimizer": "adamw",
     "schedule": "one_cycle",
     "average": "0",
@@ -40,7 +41,6 @@ TRAINING = {
         {
             **_SMALL,
             "backbone": "resnet_cifar",
-            "shift": "0",
             "epochs": "24",
             "batch_size": "200",
             "lr": "0.012",
@@ -50,7 +50,7 @@ TRAINING = {
         },
     ),
     "fast": Preset(
-        "the same network for a few minutes",
+        "the network of DSH for a few minutes",
         {
             **_SMALL,
             "classes_per_batch": "5",  # a larger share of similar pairs
