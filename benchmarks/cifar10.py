@@ -42,11 +42,10 @@ class Part:
     title: str
     text: str
     words: str
-    precision: str = "bf16"
 
     def table(self, common: list[str], bits: str | None) -> str:
         """Run what is missing; the table as Markdown."""
-        words = [*shlex.split(self.words), "--precision", self.precision, *common, *(["--bits", bits] if bits else [])]
+        words = [*shlex.split(self.words), *common, *(["--bits", bits] if bits else [])]
         if words[0] == "bench":
             return _hashzoo(words)
         with tempfile.TemporaryDirectory() as folder:
@@ -101,6 +100,7 @@ def main() -> None:
     parser.add_argument("--only", choices=[part.name for part in PARTS], help="run one part, write no page")
     parser.add_argument("--bits", help=f"with --only, in place of {LENGTHS} or the part's own")
     parser.add_argument("--seeds", default="0")
+    parser.add_argument("--precision", default="bf16", help="of each network (default %(default)s)")
     parser.add_argument("--jobs", type=int, default=1, help="cells side by side (default %(default)s)")
     parser.add_argument("--stored", action="store_true", help="run nothing")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="copy records and logs here")
@@ -108,14 +108,15 @@ def main() -> None:
     arguments = parser.parse_args()
 
     common = ["--data-root", str(arguments.data_root), "--out", str(arguments.out), "--seeds", arguments.seeds]
-    common += ["--jobs", str(arguments.jobs), *(["--stored"] if arguments.stored else [])]
+    common += ["--precision", arguments.precision, "--jobs", str(arguments.jobs)]
+    common += ["--stored"] if arguments.stored else []
     sections = []
     for part in PARTS:
         if arguments.only in (None, part.name):
             bits = arguments.bits or (LENGTHS if part.words.startswith("bench") else None)
             table = part.table(common, bits)
             lengths = f"--bits {bits} " if bits else ""
-            shown = f"hashzoo {part.words} {lengths}--precision {part.precision} --data-root DIR"
+            shown = f"hashzoo {part.words} {lengths}--precision {arguments.precision} --data-root DIR"
             sections.append(f"## {part.title}\n\n{part.text}\n\n```bash\n{shown}\n```\n\n{table}")
     if arguments.keep:
         keep(arguments.out, arguments.keep)

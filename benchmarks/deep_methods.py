@@ -21,6 +21,7 @@ from hashzoo.experiments.cell import plan
 from hashzoo.experiments.runner import RunOptions, run_cell
 from hashzoo.experiments.store import Record, codes_of, find_runs
 from hashzoo.reports.progress import ErrorStream
+from hashzoo.settings import merge_assignments
 
 ASKING = 2000
 
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("--data-root", type=Path, default=Path("data"))
     parser.add_argument("--backbone", default="dsh_cnn")
     parser.add_argument("--preset", default="fast", help="how all are trained (default %(default)s)")
+    parser.add_argument("--set", action="append", default=[], metavar="K=V", help="a setting of all methods")
     parser.add_argument("--bits", type=int, default=24)
     parser.add_argument("--budget", type=duration, default=600.0, help="for each method (default 10m)")
     parser.add_argument("--seed", type=int, default=0)
@@ -49,7 +51,7 @@ def main() -> None:
         (cell,) = plan(
             method,
             [arguments.bits],
-            {"backbone": arguments.backbone},
+            merge_assignments(arguments.set, {"backbone": arguments.backbone}),
             seed=arguments.seed,
             preset=arguments.preset,
             budget_s=arguments.budget,

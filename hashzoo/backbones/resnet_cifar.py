@@ -53,8 +53,11 @@ class ResNetCifar(Backbone):
         super().__init__()
         if weights is not None:
             raise InvalidSetting(f"weights: expected none ({self.name} has no published weights), got {weights!r}")
-        layers: list[nn.Module] = [nn.Conv2d(in_channels, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)]
-        layers.append(nn.ReLU(inplace=True))
+        layers: list[nn.Module] = [
+            nn.Conv2d(in_channels, 16, 3, padding=1, bias=False),
+            nn.BatchNorm2d(16),
+            nn.ReLU(inplace=True),
+        ]
         channels = 16
         for width, stride in ((16, 1), (32, 2), (64, 2)):
             for block in range((self.depth - 2) // 6):
