@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from hashzoo.experiments.cell import Reporter
     from hashzoo.experiments.grid import Job, Outcome, Source
 
+COMPILE = "train with torch.compile where it can be trusted; pays for residual networks of narrow layers"
+
 
 def add_grid_options(parser: argparse.ArgumentParser) -> None:
     """Seeds, data, learning, and where and how cells run."""
@@ -39,6 +41,7 @@ def add_grid_options(parser: argparse.ArgumentParser) -> None:
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: a GPU if there is one"
     )
     parser.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto")
+    parser.add_argument("--compile", action="store_true", help=COMPILE)
     parser.add_argument("--jobs", type=positive, default=1, metavar="N", help="local processes (default: 1)")
     parser.add_argument("--cluster", metavar="ADDRESS", help="of a Dask scheduler, such as tcp://host:8786")
     parser.add_argument(
@@ -135,7 +138,7 @@ def run_jobs(jobs: Sequence[Job], arguments: argparse.Namespace, reporter: Repor
     if arguments.stored:
         return finished(jobs, arguments.out)
     out = arguments.out.absolute() if arguments.cluster else arguments.out  # workers start in folders of their own
-    options = RunOptions(out=out, force=arguments.force, command=arguments.command)
+    options = RunOptions(out=out, force=arguments.force, compile=arguments.compile, command=arguments.command)
     done: list[Outcome] = []
     for outcome in run_grid(jobs, options, reporter, workers=arguments.jobs, cluster=arguments.cluster):
         done.append(outcome)

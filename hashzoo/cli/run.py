@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from hashzoo.cli.data_options import add_reading_options, reading_options
+from hashzoo.cli.grid_options import COMPILE
 from hashzoo.cli.types import Commands, add_command, code_lengths, duration, positive, seed, split_seed
 
 
@@ -64,6 +65,7 @@ def add_to(commands: Commands) -> None:
     learning.add_argument(
         "--precision", choices=("auto", "fp32", "bf16"), default="auto", help="default: bf16 where it trains quicker"
     )
+    learning.add_argument("--compile", action="store_true", help=COMPILE)
     results = parser.add_argument_group("results")
     results.add_argument(
         "--topk", type=positive, metavar="N", help="ranks that count for mAP (default: the protocol's)"
@@ -122,6 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
         force=arguments.force,
         download=arguments.download,
+        compile=arguments.compile,
         checkpoint_every=arguments.checkpoint_every,
         command=arguments.command,
         profile=Profile(cells[0].device) if arguments.profile else None,

@@ -21,7 +21,14 @@ PROBE = 0.02  # of the budget, and not taken from it
 
 
 def within_budget(
-    cell: Cell, data: LoadedDataset, out: Path, reporter: Reporter, *, anew: bool = False, download: bool = False
+    cell: Cell,
+    data: LoadedDataset,
+    out: Path,
+    reporter: Reporter,
+    *,
+    anew: bool = False,
+    download: bool = False,
+    compile: bool = False,
 ) -> Cell:
     """The cell with as many whole epochs as its budget holds, and what they were chosen by; as it is without a budget.
 
@@ -32,6 +39,7 @@ def within_budget(
 
     Args:
         anew: measure even if there is a run.
+        compile: as in `RunOptions`.
 
     Raises:
         InvalidSetting: the budget is shorter than an epoch.
@@ -40,7 +48,7 @@ def within_budget(
     if cell.budget_s is None or cell.probe is not None:
         return cell
     known = None if anew else begun(cell, data, out)
-    return known or _probed(cell, data, reporter, download=download)
+    return known or _probed(cell, data, reporter, download=download, compile=compile)
 
 
 def write_budget(folder: Path, cell: Cell) -> None:
@@ -58,12 +66,12 @@ def superseded(cell: Cell, data: LoadedDataset, folder: Path) -> list[Path]:
     return list(dict.fromkeys(run for run, _ in _runs_of(cell, data, alike) if run != folder))
 
 
-def _probed(cell: Cell, data: LoadedDataset, reporter: Reporter, *, download: bool) -> Cell:
+def _probed(cell: Cell, data: LoadedDataset, reporter: Reporter, *, download: bool, compile: bool) -> Cell:
     assert cell.budget_s is not None
     data, best = with_held_out(cell.config, data, cell.seed)
     method = method_of(cell, data, download=download)
     assert isinstance(method, DeepMethod)
-    options = TrainOptions(seed=cell.seed, device=cell.device, precision=cell.precision)
+    options = TrainOptions(seed=cell.seed, device=cell.device, precision=cell.precision, compile=compile)
     pace = measure_pace(method, data.train, data.augmentation, options, seconds=PROBE * cell.budget_s, best=best)
     epochs = int((cell.budget_s - pace.prepare_s) / pace.epoch_s)
     if epochs < 1:

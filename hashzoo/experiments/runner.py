@@ -44,6 +44,7 @@ from hashzoo.methods.encoder import Encoder, NetworkEncoder, ProjectionEncoder
 from hashzoo.reports.curves import pr_curve_png
 from hashzoo.training.checkpoint import Checkpoint
 from hashzoo.training.profile import Profile
+from hashzoo.training.speed import can_compile
 from hashzoo.training.trainer import Observer, TrainOptions, train
 from hashzoo.training.validation import BestEpoch
 
@@ -56,6 +57,7 @@ class RunOptions:
     resume: bool = False
     force: bool = False
     download: bool = False  # of pretrained weights
+    compile: bool = False  # networks that torch.compile can be trusted with
     checkpoint_every: int = 1  # epochs
     command: Sequence[str] = ()  # as typed, for the record
     profile: Profile | None = None  # to be filled in
@@ -72,7 +74,15 @@ def run_cells(cells: Sequence[Cell], data: LoadedDataset, options: RunOptions, r
     for note in data.notes:
         reporter.note(f"{data.title}: {note}")
     cells = [
-        within_budget(cell, data, options.out, reporter, anew=options.force, download=options.download)
+        within_budget(
+            cell,
+            data,
+            options.out,
+            reporter,
+            anew=options.force,
+            download=options.download,
+            compile=options.compile,
+        )
         for cell in cells
     ]
     folders = [_checked_folder(cell, data, options) for cell in cells]
@@ -199,6 +209,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
 
     encoder.save(folder / store.MODEL)
     store.write_codes(folder / store.CODES, codes)
+    compiled = options.compile and isinstance(encoder, NetworkEncoder) and can_compile(encoder.network)
     facts = identity(cell, data)
     record = {
         "schema": store.SCHEMA,
@@ -231,7 +242,7 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
             "encode_s": round(encoded - started, 3),
             "evaluate_s": round(evaluated - encoded, 3),
         },
-        "environment": describe(cell.device, owner_of(type(method))),
+        "environment": describe(cell.device, owner_of(type(method))) | {"compiled": compiled},
         "budget": None if cell.budget_s is None else {"seconds": cell.budget_s, "probe": dict(cell.probe or {})},
         "codes_sha256": store.codes_sha256(codes),
         "model_sha256": hashlib.sha256((folder / store.MODEL).read_bytes()).hexdigest(),
@@ -279,6 +290,7 @@ def _train_network(
         seed=cell.seed,
         device=cell.device,
         precision=cell.precision,
+        compile=options.compile,
         checkpoint_every=options.checkpoint_every,
         resume=options.resume and not options.force,
     )

@@ -45,10 +45,11 @@ def map_in_words(definition: Mapping[str, Any]) -> str:
 
 
 def machine(record: Mapping[str, Any]) -> str:
-    """What a record was made on: processor or GPU, threads, precision."""
+    """What a record was made on: processor or GPU, threads, precision, and whether its network was compiled."""
     environment = record["environment"]
     threads = environment.get("threads")
-    return f"{environment.get('device')}, {threads} thread{'' if threads == 1 else 's'}, {record.get('precision')}"
+    words = f"{environment.get('device')}, {threads} thread{'' if threads == 1 else 's'}, {record.get('precision')}"
+    return f"{words}, compiled" if environment.get("compiled") else words
 
 
 def labels_held(multi_label: bool | None) -> str:

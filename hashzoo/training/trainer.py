@@ -33,6 +33,7 @@ from hashzoo.training.checkpoint import Checkpoint, Position
 from hashzoo.training.profile import Profile
 from hashzoo.training.samplers import class_aware, label_balanced, shuffled
 from hashzoo.training.schedules import SCHEDULES
+from hashzoo.training.speed import can_compile, keep_freed_memory
 from hashzoo.training.validation import BestEpoch
 
 _MEASURED = 256  # images looked at together for their mean and deviation: all of them need not fit the memory
@@ -54,6 +55,7 @@ class TrainOptions:
     seed: int = 0
     device: str = "cpu"
     precision: Literal["fp32", "bf16"] = "fp32"
+    compile: bool = False  # networks that can be
     checkpoint_every: int = 1  # epochs
     resume: bool = False
 
@@ -151,11 +153,14 @@ class _Training:
         self.log = folder / "log.jsonl" if folder else None
         self.checkpoint = Checkpoint(folder, fingerprint) if folder else None
 
+        keep_freed_memory()
         torch.manual_seed(options.seed)
         network = method.network()
         self.preprocess = self._preprocess(network).to(self.device)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._try_one_image()
+        compiles = options.compile and can_compile(self.network)
+        self.forward = torch.compile(self.network, dynamic=False) if compiles else self.network
         started = time.perf_counter()
         method.on_train_start(self.labels.to(self.device))
         losses = made_losses(method, self.device)
@@ -282,7 +287,7 @@ class _Training:
             batch = Batch(self.labels[positions].to(self.device), positions.to(self.device))
         autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
         with stage("forward"), autocast:
-            codes = self.network(images)
+            codes = self.forward(images)
         with stage("loss"):
             terms = self.method.loss(codes.float(), batch)
         with stage("backward"):

@@ -55,7 +55,7 @@ def test_a_shallow_record_is_whole(tmp_path, data, reporter):
     assert record["command"] == "hashzoo run lsh --data-root PATH --out=PATH --bits 12"
     assert str(tmp_path) not in json.dumps(record)
     assert set(record["timings"]) == {"train_s", "encode_s", "evaluate_s"}
-    assert set(record["environment"]) >= {"versions", "isa", "device", "threads", "commit", "dirty"}
+    assert set(record["environment"]) >= {"versions", "isa", "device", "threads", "compiled", "commit", "dirty"}
     assert record["metric_definition"]["ties"] == "expected"
     codes = store.read_codes(folder)
     assert store.codes_sha256(codes) == record["codes_sha256"]

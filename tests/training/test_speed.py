@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import copy
+import platform
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from hashzoo.backbones.resnet_cifar import ResidualBlock
+from hashzoo.datasets.base import Augmentation
+from hashzoo.methods.base import Task
+from hashzoo.methods.dsh import DSH
+from hashzoo.settings import configure
+from hashzoo.training.speed import can_compile, keep_freed_memory
+from hashzoo.training.trainer import TrainOptions, train
+
+
+def test_glibc_takes_what_it_is_told():
+    assert keep_freed_memory() == (platform.libc_ver()[0] == "glibc")
+
+
+def test_average_pooling_in_ceil_mode_is_not_compiled():
+    assert can_compile(nn.Sequential(nn.AvgPool2d(3, 2), nn.MaxPool2d(3, 2, ceil_mode=True)))
+    assert not can_compile(nn.Sequential(nn.Identity(), nn.Sequential(nn.AvgPool2d(3, 2, ceil_mode=True))))
+
+
+@pytest.mark.parametrize(("backbone", "compiles"), [("resnet_cifar", True), ("dsh_cnn", False)])
+def test_training_goes_through_the_compiled_network_if_it_can_be(split, backbone, compiles, monkeypatch):
+    steps = []
+
+    def recorded(network, dynamic):
+        return lambda images: steps.append(images) or network(images)
+
+    monkeypatch.setattr(torch, "compile", recorded)
+    words = {"epochs": "1", "batch_size": "12", "classes_per_batch": "4", "backbone": backbone}
+    method = DSH(12, Task(5, len(split), (16, 16)), configure(DSH.Config, words, owner="dsh"))
+    encoder, _ = train(method, split, Augmentation(shift=1, mirror=True), TrainOptions(compile=True))
+    assert len(steps) == 5 * compiles  # 60 images, 12 in a batch
+    assert np.isfinite(encoder.relaxed(split.images)).all()
+
+
+def test_the_gradient_of_a_compiled_residual_block_is_that_of_the_plain_one():
+    torch.manual_seed(0)
+    plain = ResidualBlock(3, 8, 2).double().train()
+    images, wanted = torch.randn(6, 3, 8, 8, dtype=torch.float64), torch.randn(6, 8, 4, 4, dtype=torch.float64)
+
+    def gradient(network: nn.Module, call: nn.Module) -> Tensor:
+        (call(images) - wanted).square().sum().backward()
+        return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
+
+    other = copy.deepcopy(plain)
+    compiled = gradient(other, torch.compile(other, dynamic=False))
+    assert torch.allclose(compiled, gradient(plain, plain), rtol=1e-9, atol=1e-9)
