@@ -1,9 +1,10 @@
-"""Training in bfloat16 beside float32: images a second of each backbone.
+"""Training in bfloat16, and compiled, beside float32: images a second of each backbone.
 
     python benchmarks/precision.py
 
-Each backbone trains `dsh` on made images with either precision in turns, so that a busy moment of the machine hits
-both; the ratio is the median over rounds of bf16's speed over fp32's in the same round.
+Each backbone trains `dsh` on made images in each way in turns, so that a busy moment of the machine hits all; ratios
+are medians over rounds of speeds in the same round, bf16 over fp32 and bf16 compiled over bf16. The first round
+compiles, before it measures.
 """
 
 from __future__ import annotations
@@ -11,16 +12,17 @@ from __future__ import annotations
 import argparse
 import statistics
 from datetime import date
-from typing import Literal
 
 import numpy as np
 
-from hashzoo import METHODS, Augmentation, DeepMethod, Split, Task
+from hashzoo import BACKBONES, METHODS, Augmentation, DeepMethod, Split, Task
 from hashzoo.experiments.environment import describe, gains_from_bf16
 from hashzoo.settings import configure
+from hashzoo.training.speed import can_compile
 from hashzoo.training.trainer import TrainOptions, measure_pace
 
 CLASSES, SIDE, IMAGES = 10, 32, 2000
+WAYS = (TrainOptions(), TrainOptions(precision="bf16"), TrainOptions(precision="bf16", compile=True))
 
 
 def main() -> None:
@@ -38,25 +40,25 @@ def main() -> None:
     machine = f"{environment['device']}, {environment['threads']} threads"
     print(f"{machine}, {date.today()}; batches of {arguments.batch_size}")
     print(f"--precision auto takes {'bf16' if gains_from_bf16('cpu') else 'fp32'}\n")
-    print("| backbone | fp32, images/s | bf16, images/s | ratio |\n|---|---:|---:|---:|")
+    print("| backbone | fp32, images/s | bf16, images/s | ratio | compiled, images/s | ratio |")
+    print("|---|---:|---:|---:|---:|---:|")
     for backbone in arguments.backbones.split(","):
         rounds = []
         for _ in range(arguments.rounds):
-            rounds.append([images_per_second(backbone, p, split, arguments) for p in ("fp32", "bf16")])
-        fp32, bf16 = (statistics.median(column) for column in zip(*rounds, strict=True))
-        ratio = statistics.median(b / f for f, b in rounds)
-        print(f"| `{backbone}` | {fp32:.0f} | {bf16:.0f} | {ratio:.2f} |", flush=True)
+            rounds.append([images_per_second(backbone, way, split, arguments) for way in WAYS])
+        fp32, bf16, compiled = (statistics.median(column) for column in zip(*rounds, strict=True))
+        ratio = statistics.median(b / f for f, b, _ in rounds)
+        gain = statistics.median(c / b for _, b, c in rounds)
+        shown = f"{compiled:.0f} | {gain:.2f}" if can_compile(BACKBONES.get(backbone)()) else "| "
+        print(f"| `{backbone}` | {fp32:.0f} | {bf16:.0f} | {ratio:.2f} | {shown} |", flush=True)
 
 
-def images_per_second(
-    backbone: str, precision: Literal["fp32", "bf16"], split: Split, arguments: argparse.Namespace
-) -> float:
+def images_per_second(backbone: str, way: TrainOptions, split: Split, arguments: argparse.Namespace) -> float:
     cls = METHODS.get("dsh")
     words = {"backbone": backbone, "batch_size": str(arguments.batch_size)}
     method = cls(24, Task(CLASSES, IMAGES, (SIDE, SIDE)), configure(cls.Config, words, owner=cls.name))
     assert isinstance(method, DeepMethod)
-    options = TrainOptions(precision=precision)
-    pace = measure_pace(method, split, Augmentation(shift=4, mirror=True), options, seconds=arguments.seconds)
+    pace = measure_pace(method, split, Augmentation(shift=4, mirror=True), way, seconds=arguments.seconds)
     return pace.images_per_second
 
 
