@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+
+from hashzoo.errors import InvalidSetting
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _LARGEST_MMAP_THRESHOLD = 32 << 20  # bytes; glibc refuses more on 64 bits
@@ -30,3 +34,25 @@ def can_compile(network: nn.Module) -> bool:
     """
     pools = (nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
     return not any(isinstance(module, pools) and module.ceil_mode for module in network.modules())
+
+
+def compiled(network: nn.Module) -> Callable[[Tensor], Tensor]:
+    """The network through torch.compile, for batches of one shape; parameters stay those of `network`.
+
+    Raises, when first called:
+        InvalidSetting: torch cannot compile here.
+    """
+    from torch._dynamo.exc import TorchDynamoException
+
+    quick = torch.compile(network, dynamic=False)
+
+    def call(images: Tensor) -> Tensor:
+        try:
+            return quick(images)  # type: ignore[no-any-return]
+        except TorchDynamoException as cause:
+            why = str(cause).strip().splitlines()[0]
+            raise InvalidSetting(
+                f"compile: expected a C++ compiler, and a network that torch can compile; got {why}"
+            ) from cause
+
+    return call

@@ -33,7 +33,7 @@ from hashzoo.training.checkpoint import Checkpoint, Position
 from hashzoo.training.profile import Profile
 from hashzoo.training.samplers import class_aware, label_balanced, shuffled
 from hashzoo.training.schedules import SCHEDULES
-from hashzoo.training.speed import can_compile, keep_freed_memory
+from hashzoo.training.speed import can_compile, compiled, keep_freed_memory
 from hashzoo.training.validation import BestEpoch
 
 _MEASURED = 256  # images looked at together for their mean and deviation: all of them need not fit the memory
@@ -160,7 +160,7 @@ class _Training:
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._try_one_image()
         compiles = options.compile and can_compile(self.network)
-        self.forward = torch.compile(self.network, dynamic=False) if compiles else self.network
+        self.forward = compiled(self.network) if compiles else self.network
         started = time.perf_counter()
         method.on_train_start(self.labels.to(self.device))
         losses = made_losses(method, self.device)

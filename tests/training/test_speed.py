@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import copy
 import platform
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._dynamo.exc import TorchDynamoException
 
 from hashzoo.backbones.resnet_cifar import ResidualBlock
 from hashzoo.datasets.base import Augmentation
+from hashzoo.errors import InvalidSetting
 from hashzoo.methods.base import Task
 from hashzoo.methods.dsh import DSH
 from hashzoo.settings import configure
-from hashzoo.training.speed import can_compile, keep_freed_memory
+from hashzoo.training.speed import can_compile, compiled, keep_freed_memory
 from hashzoo.training.trainer import TrainOptions, train
 
 
@@ -46,10 +49,21 @@ def test_the_gradient_of_a_compiled_residual_block_is_that_of_the_plain_one():
     plain = ResidualBlock(3, 8, 2).double().train()
     images, wanted = torch.randn(6, 3, 8, 8, dtype=torch.float64), torch.randn(6, 8, 4, 4, dtype=torch.float64)
 
-    def gradient(network: nn.Module, call: nn.Module) -> Tensor:
+    def gradient(network: nn.Module, call: Callable[[Tensor], Tensor]) -> Tensor:
         (call(images) - wanted).square().sum().backward()
         return torch.cat([parameter.grad.flatten() for parameter in network.parameters()])
 
     other = copy.deepcopy(plain)
-    compiled = gradient(other, torch.compile(other, dynamic=False))
-    assert torch.allclose(compiled, gradient(plain, plain), rtol=1e-9, atol=1e-9)
+    assert torch.allclose(gradient(other, compiled(other)), gradient(plain, plain), rtol=1e-9, atol=1e-9)
+
+
+def test_a_machine_that_cannot_compile_gets_one_line(monkeypatch):
+    def fails(network, dynamic):
+        def call(images):
+            raise TorchDynamoException("no compiler found\n\nSet TORCHDYNAMO_VERBOSE=1 for the trace")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", fails)
+    with pytest.raises(InvalidSetting, match=r"^compile: expected a C.* compiler, .*; got no compiler found$"):
+        compiled(nn.Identity())(torch.zeros(1))
