@@ -94,7 +94,7 @@ PARTS = (
         SMALL,
         "reproduce dfeh --table network --preset fast --compile",
     ),
-    Part("time", "Time", "", "reproduce dfeh --table time --compile"),
+    Part("time", "Time", "Of the 12-bit run of the first table.", "reproduce dfeh --table time --compile"),
 )
 
 

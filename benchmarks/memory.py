@@ -14,27 +14,27 @@ import subprocess
 import sys
 from datetime import date
 
-import numpy as np
+from precision import images_per_second, made_images
 
-from hashzoo import METHODS, Augmentation, DeepMethod, Split, Task
 from hashzoo.experiments.environment import describe
-from hashzoo.settings import configure
 from hashzoo.training import trainer
-
-CLASSES, SIDE, IMAGES = 10, 32, 2000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbones", default="dsh_cnn,resnet_cifar,resnet9_24")
     parser.add_argument("--precision", default="bf16", choices=("fp32", "bf16"))
+    parser.add_argument("--batch-size", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement (default %(default)s)")
     parser.add_argument("--side", choices=("returned", "kept"), help="measure this one, for the first backbone alone")
     arguments = parser.parse_args()
     backbones = arguments.backbones.split(",")
     if arguments.side:
-        print(images_per_second(backbones[0], arguments))
+        if arguments.side == "returned":
+            vars(trainer)["keep_freed_memory"] = lambda: False
+        way = trainer.TrainOptions(precision=arguments.precision)
+        print(images_per_second(backbones[0], way, made_images(), arguments))
         return
 
     environment = describe("cpu", {})
@@ -50,21 +50,6 @@ def main() -> None:
 def in_a_process(backbone: str, side: str) -> float:
     words = [sys.executable, *sys.argv, "--backbones", backbone, "--side", side]
     return float(subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True).stdout)
-
-
-def images_per_second(backbone: str, arguments: argparse.Namespace) -> float:
-    if arguments.side == "returned":
-        vars(trainer)["keep_freed_memory"] = lambda: False
-    rng = np.random.default_rng(0)
-    labels = np.arange(IMAGES) % CLASSES
-    split = Split(rng.integers(0, 256, (IMAGES, SIDE, SIDE, 3), np.uint8), np.arange(IMAGES), labels)
-    cls = METHODS.get("dsh")
-    words = {"backbone": backbone, "batch_size": "200"}
-    method = cls(24, Task(CLASSES, IMAGES, (SIDE, SIDE)), configure(cls.Config, words, owner=cls.name))
-    assert isinstance(method, DeepMethod)
-    options = trainer.TrainOptions(precision=arguments.precision)
-    pace = trainer.measure_pace(method, split, Augmentation(shift=0, mirror=True), options, seconds=arguments.seconds)
-    return pace.images_per_second
 
 
 if __name__ == "__main__":

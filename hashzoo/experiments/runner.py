@@ -210,6 +210,8 @@ def _fresh(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, r
     encoder.save(folder / store.MODEL)
     store.write_codes(folder / store.CODES, codes)
     compiled = options.compile and isinstance(encoder, NetworkEncoder) and can_compile(encoder.network)
+    if options.compile and not compiled:
+        reporter.note(f"{cell.title}: not compiled, which is for networks that torch.compile can be trusted with")
     facts = identity(cell, data)
     record = {
         "schema": store.SCHEMA,

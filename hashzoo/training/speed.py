@@ -1,4 +1,4 @@
-"""What makes a step quicker on this machine and changes nothing that is computed."""
+"""What makes a step quicker and changes at most the rounding of what is learned."""
 
 from __future__ import annotations
 

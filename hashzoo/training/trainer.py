@@ -100,7 +100,7 @@ def train(
 class Pace:
     """How fast a method trains on some data and machine."""
 
-    prepare_s: float  # once, before the first epoch
+    prepare_s: float  # once, before the first epoch, or to compile in its first step
     step_s: float  # mean of the measured steps
     measured_steps: int
     steps: int  # of an epoch
@@ -159,8 +159,8 @@ class _Training:
         self.preprocess = self._preprocess(network).to(self.device)
         self.network = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._try_one_image()
-        compiles = options.compile and can_compile(self.network)
-        self.forward = compiled(self.network) if compiles else self.network
+        self.compiles = options.compile and can_compile(self.network)
+        self.forward = compiled(self.network) if self.compiles else self.network
         started = time.perf_counter()
         method.on_train_start(self.labels.to(self.device))
         losses = made_losses(method, self.device)
@@ -206,20 +206,23 @@ class _Training:
         order = self._order(0)
         self.network.train()
         self.method.on_epoch_start(0, self.network)
+        started = time.perf_counter()
         for step in range(WARM_UP):
             self._finished_step(step, order)
+        warm_up_s = time.perf_counter() - started
         started = time.perf_counter()
         measured = 0
         while measured < FEWEST or time.perf_counter() - started < seconds:
             self._finished_step(measured, order)
             measured += 1
         step_s = (time.perf_counter() - started) / measured
+        first_s = max(0.0, warm_up_s - WARM_UP * step_s) if self.compiles else 0.0
         validate_s = 0.0
         if self.best is not None:
             started = time.perf_counter()
             self.best.look_at(self._encoder(), 1)
             validate_s = time.perf_counter() - started
-        return Pace(self.prepared_s, step_s, measured, len(order), order.shape[1], validate_s)
+        return Pace(self.prepared_s + first_s, step_s, measured, len(order), order.shape[1], validate_s)
 
     def _finished_step(self, step: int, order: Tensor) -> None:
         """A step, and no return before a GPU has done it."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import platform
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,8 +17,9 @@ from hashzoo.errors import InvalidSetting
 from hashzoo.methods.base import Task
 from hashzoo.methods.dsh import DSH
 from hashzoo.settings import configure
+from hashzoo.training import trainer
 from hashzoo.training.speed import can_compile, compiled, keep_freed_memory
-from hashzoo.training.trainer import TrainOptions, train
+from hashzoo.training.trainer import TrainOptions, measure_pace, train
 
 
 def test_glibc_takes_what_it_is_told():
@@ -67,3 +69,21 @@ def test_a_machine_that_cannot_compile_gets_one_line(monkeypatch):
     monkeypatch.setattr(torch, "compile", fails)
     with pytest.raises(InvalidSetting, match=r"^compile: expected a C.* compiler, .*; got no compiler found$"):
         compiled(nn.Identity())(torch.zeros(1))
+
+
+def test_the_time_to_compile_is_no_part_of_a_pace(split, monkeypatch):
+    clock = [0.0]
+
+    def slow_at_first(network, dynamic):
+        def call(images):
+            clock[0] += 1.0 if clock[0] else 100.0
+            return network(images)
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", slow_at_first)
+    monkeypatch.setattr(trainer, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
+    words = {"batch_size": "12", "classes_per_batch": "4", "backbone": "resnet_cifar"}
+    method = DSH(12, Task(5, len(split), (16, 16)), configure(DSH.Config, words, owner="dsh"))
+    pace = measure_pace(method, split, Augmentation(shift=1, mirror=True), TrainOptions(compile=True), seconds=1)
+    assert (pace.step_s, pace.prepare_s) == (1, 99)
