@@ -36,8 +36,8 @@ class DFEH(DeepMethod):
     deviations = (
         "a reconstruction: the paper's equations, figures and training settings could not be read",
         "enhancement layer: structure unknown; by default three scales, a channel gate, a bottleneck and a shortcut",
-        "enhancement layer: position not certain; on the last feature map by default, where it costs a fraction of what "
-        "it does in front; preset paper has it before the feature extractor, where the paper describes it",
+        "enhancement layer: position not certain; on the last feature map by default, where it costs a fraction of "
+        "what it does in front; preset paper has it before the feature extractor, where the paper describes it",
         "feature extractor: unknown; by default the DSH network, since the paper's deep rows look like small nets from "
         "scratch",
         "hash layer: unknown; by default linear without activation, as in DSH",
@@ -53,7 +53,7 @@ class DFEH(DeepMethod):
     )
     presets: ClassVar[Mapping[str, Preset]] = {
         **DeepMethod.presets,
-        # on the last map of resnet_cifar the block settles more codes, wrong ones too: mAP falls below that without it
+        # on the last map of resnet_cifar the block costs mAP, in front of it the block gains (docs/results/cifar10.md)
         "paper": DeepMethod.presets["paper"].with_settings(fe_position="stem"),
         # one scale has less than a third of the multiplications of three
         "strong": DeepMethod.presets["strong"].with_settings(fe="se"),
