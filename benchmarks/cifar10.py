@@ -65,7 +65,7 @@ PARTS = (
     Part(
         "position",
         "The same with the block on the last feature map",
-        "Compare with the first table: in front of the network stands the block that the paper describes.",
+        "In the first table the block stands in front of the network, where the paper describes it.",
         "reproduce dfeh --table map --rows dfeh --set fe_position=post --compile",
     ),
     Part(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import colorsys
 import importlib.util
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,12 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HASHZOO_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+def pytest_sessionstart() -> None:
+    """A shell starts what runs in the background with SIGINT ignored, and tests of Ctrl-C then wait for nothing."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
