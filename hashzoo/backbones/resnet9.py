@@ -38,7 +38,7 @@ class ResNet9(Backbone):
     """A convolution, three more that halve the map and double the channels, residual blocks in the first and third.
 
     Widths are w, 2w, 4w and 8w, then the maximum over all positions. `resnet9` has w = 16 and 0.41 million parameters;
-    `resnet9_24` and `resnet9_32` are wider, `resnet9_64` is the original. Images need 8x8 pixels at least.
+    `resnet9_24`, `_32` and `_48` are wider, `resnet9_64` is the original. Images need 8x8 pixels at least.
 
     Source: D. Page, "How to Train Your ResNet", 2018, with the pooling before the batch norm.
     """
@@ -72,7 +72,7 @@ class ResNet9(Backbone):
         return maps.amax((2, 3))
 
 
-for _width in (24, 32, 64):
+for _width in (24, 32, 48, 64):
     BACKBONES.register(f"resnet9_{_width}")(
         type(
             f"ResNet9_{_width}",

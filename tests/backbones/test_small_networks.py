@@ -123,7 +123,13 @@ def test_resnet9_is_the_network_of_its_card():
 
 @pytest.mark.parametrize(
     ("name", "width", "count"),
-    [("resnet9", 16, 0.41), ("resnet9_24", 24, 0.93), ("resnet9_32", 32, 1.64), ("resnet9_64", 64, 6.57)],
+    [
+        ("resnet9", 16, 0.41),
+        ("resnet9_24", 24, 0.93),
+        ("resnet9_32", 32, 1.64),
+        ("resnet9_48", 48, 3.70),
+        ("resnet9_64", 64, 6.57),
+    ],
 )
 def test_resnet9_has_eight_convolutions_and_a_width(name, width, count):
     backbone = BACKBONES.get(name)()

@@ -56,7 +56,7 @@ class DFEH(DeepMethod):
         # on the last map of resnet_cifar the block costs mAP, in front of it the block gains (docs/results/cifar10.md)
         "paper": DeepMethod.presets["paper"].with_settings(fe_position="stem"),
         # one scale has less than a third of the multiplications of three
-        "strong": DeepMethod.presets["strong"].with_settings(fe="se"),
+        "strong": DeepMethod.presets["strong"].with_settings(fe="se", fe_position="stem"),
     }
     tables = TABLES
 

@@ -78,7 +78,8 @@ def test_the_ablations_are_what_they_are_called():
 
 
 @pytest.mark.parametrize(
-    ("preset", "changed"), [("fast", {}), ("paper", {"fe_position": "stem"}), ("strong", {"fe": "se"})]
+    ("preset", "changed"),
+    [("fast", {}), ("paper", {"fe_position": "stem"}), ("strong", {"fe": "se", "fe_position": "stem"})],
 )
 def test_presets_change_nothing_of_the_reconstruction_but_what_is_explained(preset, changed):
     """Hash layer, margin and weights are those that `hashzoo show dfeh` explains, and the block of `fast`."""
