@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, NoReturn
 
 from hashzoo import __version__
@@ -35,17 +39,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status.
 
     0: done. 2: a mistake of the user's, in one line. 1: a bug in a plugin, with the plugin's own frames. 130: Ctrl-C.
+    143: asked to end by SIGTERM, which otherwise does what Ctrl-C does.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     before, warnings.formatwarning = warnings.formatwarning, _one_line
     try:
-        arguments = _parser().parse_args(words)
-        arguments.command = ["hashzoo", *words]
-        arguments.call(arguments)
-        sys.stdout.flush()
+        with _ended_as_by_ctrl_c() as ended:
+            arguments = _parser().parse_args(words)
+            arguments.command = ["hashzoo", *words]
+            arguments.call(arguments)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted; --resume goes on" if "run" in words[:1] else "interrupted", file=sys.stderr)
-        return 130
+        return 143 if ended.is_set() else 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the flush at exit fails again
         return 1
@@ -54,6 +60,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     finally:
         warnings.formatwarning = before
     return 0
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[threading.Event]:
+    """SIGTERM, by which a batch system takes a machine back, leaves a checkpoint and no worker, as Ctrl-C does."""
+    ended = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield ended  # only the main thread may handle signals
+        return
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        ended.set()
+        on_ctrl_c = signal.getsignal(signal.SIGINT)
+        if not callable(on_ctrl_c):  # ignored: a shell started this in the background
+            raise KeyboardInterrupt
+        on_ctrl_c(signal.SIGINT, frame)
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield ended
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _one_line(message: Warning | str, category: type[Warning], filename: str, lineno: int, line: Any = None) -> str:

@@ -89,9 +89,10 @@ def test_a_killed_run_resumes_to_the_same_codes(unbroken, tmp_path):
     assert not list(killed.glob("checkpoint*"))
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_exits_with_130(tmp_path):
-    returned, said = stop_in_training(tmp_path, signal.SIGINT)
-    assert returned == 130, said
+@pytest.mark.parametrize(("sign", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_leave_a_checkpoint_and_a_status(sign, status, tmp_path):
+    returned, said = stop_in_training(tmp_path, sign)
+    assert returned == status, said
     assert said.splitlines()[-1] == "interrupted; --resume goes on"
     assert "Traceback" not in said
     stopped = folder(tmp_path)
@@ -99,3 +100,42 @@ def test_ctrl_c_leaves_a_checkpoint_and_exits_with_130(tmp_path):
     index = json.loads((stopped / "checkpoint.json").read_text())
     assert 0 < index["position"]["epoch"] < 6
     assert [file.name for file in stopped.glob("*.safetensors")] == [index["file"]]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the system does not list the children of a process")
+def test_sigterm_ends_the_workers_of_a_grid(tmp_path):
+    words = ("--methods", "dsh", "--datasets", "digits", "--bits", "12,24", "--jobs", "2", "--out", str(tmp_path))
+    grid = subprocess.Popen(
+        [sys.executable, "-m", "hashzoo", "bench", *words, "--set", "epochs=1000", "--device", "cpu"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | ENVIRONMENT,
+    )
+    deadline = time.monotonic() + PATIENCE
+    while len(list(tmp_path.rglob("checkpoint.json"))) < 2:
+        assert grid.poll() is None, grid.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    workers = [pid for pid in children(grid.pid) if running(pid)]
+    assert len(workers) >= 2
+    grid.send_signal(signal.SIGTERM)
+    said = grid.communicate(timeout=PATIENCE)[1]
+    assert grid.returncode == 143, said
+    assert said.splitlines()[-1] == "interrupted"
+    while any(running(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+
+
+def running(pid: int) -> bool:
+    """Whether the process is there, and not a dead one that nobody has asked about."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
