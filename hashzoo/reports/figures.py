@@ -79,8 +79,9 @@ class Figure:
 
     @property
     def legend(self) -> dict[str, int]:
-        """The colour of each label."""
-        return {line.label: line.colour for panel in self.panels if isinstance(panel, Panel) for line in panel.lines}
+        """The colour of each label, in order of the colours: a panel need not have a line of each."""
+        lines = (line for panel in self.panels if isinstance(panel, Panel) for line in panel.lines)
+        return {line.label: line.colour for line in sorted(lines, key=lambda line: line.colour)}
 
 
 def look(colour: int) -> tuple[int, str]:

@@ -97,6 +97,12 @@ def test_training_has_a_panel_for_each_term_and_none_for_what_does_not_train(row
     assert not [panel for panel in figure.panels if panel and panel.title.startswith("lsh")]
 
 
+def test_code_lengths_are_in_order_where_a_row_lacks_one(rows):
+    dsh = rows["dsh"]
+    figure = figures.training({"first": {12: dsh[12]}, "second": dsh})
+    assert list(figure.legend.items()) == [("4 bits", 0), ("12 bits", 1)]
+
+
 def test_training_has_the_map_of_held_out_images(rows):
     log = tuple({"epoch": epoch, "losses": {"a": 1.0}, "validation_map": 0.2 * epoch} for epoch in (1, 2))
     chosen = {12: replace(rows["dsh"][12], log=log)}
