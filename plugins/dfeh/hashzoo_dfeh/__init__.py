@@ -37,7 +37,8 @@ class DFEH(DeepMethod):
         "a reconstruction: the paper's equations, figures and training settings could not be read",
         "enhancement layer: structure unknown; by default three scales, a channel gate, a bottleneck and a shortcut",
         "enhancement layer: position not certain; on the last feature map by default, where it costs a fraction of "
-        "what it does in front; preset paper has it before the feature extractor, where the paper describes it",
+        "what it does in front; presets paper and strong have it before the feature extractor, where the paper "
+        "describes it",
         "feature extractor: unknown; by default the DSH network, since the paper's deep rows look like small nets from "
         "scratch",
         "hash layer: unknown; by default linear without activation, as in DSH",
