@@ -41,7 +41,7 @@ TRAINING = {
         {
             **_SMALL,
             "backbone": "resnet_cifar",
-            "epochs": "18",
+            "epochs": "24",
             "batch_size": "200",
             "lr": "0.012",
             "weight_decay": "0.05",

@@ -44,7 +44,7 @@ def test_all_tables_and_a_file(here, capsys, paper):
     assert text.startswith("# Tables of the paper of lsh, beside ours\n")
     assert "Made by `hashzoo reproduce lsh --epochs 1 --set batch_size=9 -o tables.md`" in text
     assert "| pixels | as printed | 0.5000 |" in text
-    assert "set otherwise: epochs=1 in place of 18 (network); batch_size=9 in place of 200 (network)." in text
+    assert "set otherwise: epochs=1 in place of 24 (network); batch_size=9 in place of 200 (network)." in text
     assert "AMD" in text or "thread" in text
 
 

@@ -58,7 +58,7 @@ def test_what_is_wanted_goes_on_top_of_the_preset_and_below_the_row(source, want
     assert (first.bits, first.preset, first.config.epochs, first.config.batch_size) == (16, "paper", 2, 200)
     assert (first.config.alpha, second.config.alpha) == (0.0, 0.01)
     otherwise = set_otherwise(planned.rows[0].jobs[0], TABLE.rows[0], "paper", {})
-    assert otherwise == {"epochs": (18, 2)}
+    assert otherwise == {"epochs": (24, 2)}
 
 
 def test_the_epochs_of_a_budget_are_named(source, wanted):

@@ -127,7 +127,7 @@ def test_what_was_set_otherwise_is_named_with_its_rows(bench):
     planned = bench.planned(replace(TABLE, rows=rows), settings={"dsh": {"epochs": "1", "augment": "false"}})
     caption = side_by_side(planned, bench.results(planned)).caption
     assert caption[-2] == (
-        "Preset paper; set otherwise: epochs=1 in place of 18 (DSH); augment=false in place of true (DSH)."
+        "Preset paper; set otherwise: epochs=1 in place of 24 (DSH); augment=false in place of true (DSH)."
     )
     planned = bench.planned(preset="fast", rows=("DSH",), settings={"dsh": {"epochs": "1"}})
     caption = side_by_side(planned, bench.results(planned, protocol="again")).caption
@@ -173,10 +173,10 @@ def test_a_mean_over_fewer_seeds_says_so(bench):
 def test_every_record_says_what_was_set_otherwise(bench):
     planned = bench.planned(rows=("DSH",), seeds=(0, 1), budgets={"dsh": 60.0})
     results = bench.results(planned)
-    for job, epochs in zip(planned.jobs, (18, 17), strict=True):
+    for job, epochs in zip(planned.jobs, (24, 23), strict=True):
         results[job].record.update(budget={"seconds": 60.0}, config={"epochs": epochs})
     caption = side_by_side(planned, results).caption
-    assert caption[-2] == "Preset paper; set otherwise: epochs=17 in place of 18 (all rows)."
+    assert caption[-2] == "Preset paper; set otherwise: epochs=23 in place of 24 (all rows)."
 
 
 def test_one_failure_of_two_lengths(bench):
