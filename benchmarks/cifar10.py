@@ -76,7 +76,7 @@ PARTS = (
     ),
     Part(
         "trunk",
-        "The same with the network of DSH",
+        "The same in 18 epochs with the network of DSH",
         "The paper's feature extractor is unknown; that of DSH is the first that comes to mind. The block is on the "
         "last feature map, where it costs little.",
         "reproduce dfeh --table map --rows dfeh --set backbone=dsh_cnn --set epochs=18 "
