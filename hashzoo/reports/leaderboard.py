@@ -40,6 +40,7 @@ class Score:
     mean: float
     std: float | None  # over seeds, with n - 1 in the denominator; None of a single one
     seeds: int
+    asked: int  # seeds asked for, or of any code length of the row
     best: bool  # of its code length, by the mean as printed
     published: float | None  # the value of a paper
     runs: tuple[Made, ...]  # by seed
@@ -47,10 +48,10 @@ class Score:
     def text(self, plus_minus: str = "±") -> str:
         return f"{self.mean:.4f}" if self.std is None else f"{self.mean:.4f} {plus_minus} {self.std:.4f}"
 
-    def beside(self, asked: int) -> str:
+    def beside(self) -> str:
         """In brackets the difference to the paper's value, if there is one, and the seeds, if not all asked for."""
         delta = "" if self.published is None else f" ({self.mean - self.published:+.4f})"
-        return delta + few_seeds(self.seeds, asked)
+        return delta + few_seeds(self.seeds, self.asked)
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,13 @@ def caption(board: Board) -> str:
     scores = [score for row in board.rows.values() for score in row.values()]
     several = len(board.seeds) > 1
     fewer = "up to " if any(score.seeds < len(board.seeds) for score in scores) else ""
+    single = "; a mean alone is of one seed" if several and any(score.seeds == 1 for score in scores) else ""
     spread = f"Mean and standard deviation over {fewer}{len(board.seeds)} seeds" if several else "One seed"
     seeds = f"seed{'s' * several} {', '.join(map(str, board.seeds))}"
     source = ""
     if any(score.published is not None for score in scores):
         source = f" In brackets the difference to the value in {board.published_source}."
-    return f"{board.definition}. {spread} ({seeds}). {board.made}.{source}"
+    return f"{board.definition}. {spread} ({seeds}){single}. {board.made}.{source}"
 
 
 def markdown(found: Sequence[Board]) -> str:
@@ -149,6 +151,7 @@ def _board(records: Sequence[Record], papers: Sequence[PaperTable], seeds: Seque
                 mean=_mean(found),
                 std=statistics.stdev(run.map for run in found) if len(found) > 1 else None,
                 seeds=len(found),
+                asked=len({*seeds} or {r["seed"] for r in rows[label]}),
                 best=_printed(found) == highest[length],
                 published=published.get((methods[label], length)),
                 runs=found,
@@ -239,7 +242,7 @@ def _markdown(board: Board) -> str:
         f"|---|{'---:|' * len(board.bits)}",
     ]
     for label, scores in board.rows.items():
-        cells = [_cell(scores.get(length), board, "±", lambda text: f"**{text}**") for length in board.bits]
+        cells = [_cell(scores.get(length), "±", lambda text: f"**{text}**") for length in board.bits]
         lines.append(f"| {label} | {' | '.join(cells)} |")
     return "\n".join([*lines, f"\n{caption(board)}\n"])
 
@@ -249,15 +252,13 @@ def _latex(board: Board) -> str:
     lines = [f"% {board.title}. {caption(board)}", f"\\begin{{tabular}}{{l{'r' * len(board.bits)}}}", "\\toprule"]
     lines += [f"{columns} \\\\", "\\midrule"]
     for label, scores in board.rows.items():
-        cells = [
-            _cell(scores.get(length), board, "$\\pm$", lambda text: f"\\textbf{{{text}}}") for length in board.bits
-        ]
+        cells = [_cell(scores.get(length), "$\\pm$", lambda text: f"\\textbf{{{text}}}") for length in board.bits]
         lines.append(f"{' & '.join((label.replace('_', chr(92) + '_'), *cells))} \\\\")
     return "\n".join([*lines, "\\bottomrule", "\\end{tabular}\n"])
 
 
-def _cell(score: Score | None, board: Board, plus_minus: str, bold: Callable[[str], str]) -> str:
+def _cell(score: Score | None, plus_minus: str, bold: Callable[[str], str]) -> str:
     if score is None:
         return ""
     text = score.text(plus_minus)
-    return (bold(text) if score.best else text) + score.beside(len(board.seeds))
+    return (bold(text) if score.best else text) + score.beside()

@@ -61,8 +61,17 @@ def test_a_mean_over_fewer_seeds_says_so():
     assert "| lsh | 0.4000 (1 of 3 seeds) |" in markdown([board])
     assert "over up to 3 seeds (seeds 0, 1, 2)" in markdown([board])
     assert "(2 of 3 seeds)" in FORMATS["latex"]([board])
-    assert "of 2 seeds" in markdown(boards(found))
-    assert "of 2 seeds" not in markdown(boards(found[:2]))
+    assert "; a mean alone is of one seed" in markdown([board])
+
+
+def test_nobody_asked_a_row_for_the_seeds_of_another():
+    single = [record("lsh", bits=bits, score=0.4) for bits in (12, 24)]
+    several = [record(), *(record(bits=24, seed=seed) for seed in (0, 1))]
+    text = markdown(boards([*single, *several]))
+    assert "| lsh | 0.4000 | 0.4000 |" in text
+    assert "| dsh | **0.5000** (1 of 2 seeds) | **0.5000 ± 0.0000** |" in text
+    assert "over up to 2 seeds (seeds 0, 1); a mean alone is of one seed" in text
+    assert "alone" not in markdown(boards(several[1:]))
 
 
 def test_a_seed_counts_once():

@@ -145,7 +145,7 @@ def _leaderboard(part: _Part) -> Element:
         cells: list[Content] = [label]
         for bits in part.board.bits:
             score = scores.get(bits)
-            text = f"{score.text()}{score.beside(len(part.board.seeds))}" if score else ""
+            text = f"{score.text()}{score.beside()}" if score else ""
             cells.append(element("strong", text) if score and score.best else text)
         rows.append(cells)
     made = table(header, rows, f"{caption(part.board)} Bold: the best of a code length.")
