@@ -7,7 +7,7 @@ from torch.nn.functional import avg_pool2d, linear, max_pool2d, relu
 
 from hashzoo.backbones.base import BACKBONES
 from hashzoo.backbones.dsh_cnn import DshCnn
-from hashzoo.backbones.resnet9 import ResNet9
+from hashzoo.backbones.quick_resnet import ResNet7, ResNet9
 from hashzoo.backbones.resnet_cifar import ResNetCifar
 from hashzoo.errors import InvalidSetting
 
@@ -63,14 +63,14 @@ def test_dsh_cnn_starts_from_xavier_and_0():
 
 
 @pytest.mark.parametrize("side", [8, 9, 15, 16, 17, 28, 31, 33, 64, 65])
-@pytest.mark.parametrize("name", ["dsh_cnn", "resnet9", "resnet_cifar"])
+@pytest.mark.parametrize("name", ["dsh_cnn", "resnet7", "resnet9", "resnet_cifar"])
 def test_other_image_sizes(name, side):
     backbone = BACKBONES.get(name)(image_size=side)
     with torch.no_grad():
         assert backbone(torch.zeros(2, 3, side, side)).shape == (2, backbone.out_features)
 
 
-@pytest.mark.parametrize("name", ["dsh_cnn", "resnet9", "resnet_cifar"])
+@pytest.mark.parametrize("name", ["dsh_cnn", "resnet7", "resnet9", "resnet_cifar"])
 def test_a_block_in_front_may_widen_the_input(name):
     backbone = BACKBONES.get(name)(in_channels=32)
     images = torch.randn(2, 32, 32, 32)
@@ -101,6 +101,19 @@ def test_resnet_cifar_depth_and_size(name, depth, count):
 
 def test_resnet_cifar_halves_the_map_twice():
     assert ResNetCifar().maps(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 8, 8)
+
+
+def test_resnet7_is_the_network_of_its_card():
+    torch.manual_seed(0)
+    backbone = ResNet7().eval()
+    assert parameters(backbone) == 9 * (3 * 64 + 64 * 64 + 64 * 256 + 3 * 256 * 256) + 2 * (2 * 64 + 4 * 256)
+    x = images = torch.randn(2, 3, 32, 32)
+    for stage, (channels, side) in zip(backbone.layers, [(64, 16), (256, 8), (256, 4)], strict=True):
+        x = relu(stage.down[2](max_pool2d(stage.down[0](x), 2)))
+        x = x + relu(stage.body[1](stage.body[0](x)))
+        assert x.shape == (2, channels, side, side)
+    assert torch.allclose(backbone.maps(images), x, atol=1e-6)
+    assert torch.equal(backbone(images), backbone.maps(images).amax((2, 3)))
 
 
 def test_resnet9_is_the_network_of_its_card():
@@ -138,7 +151,7 @@ def test_resnet9_has_eight_convolutions_and_a_width(name, width, count):
     assert parameters(backbone) == pytest.approx(count * 1e6, rel=0.01)
 
 
-@pytest.mark.parametrize("name", ["dsh_cnn", "resnet9", "resnet_cifar", "resnet_cifar32"])
+@pytest.mark.parametrize("name", ["dsh_cnn", "resnet7", "resnet9", "resnet_cifar", "resnet_cifar32"])
 def test_weights_that_do_not_exist_are_refused(name):
     with pytest.raises(
         InvalidSetting, match=rf"weights: expected none \({name} has no published weights\), got 'best'"
