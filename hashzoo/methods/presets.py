@@ -61,12 +61,12 @@ TRAINING = {
         },
     ),
     "strong": Preset(
-        "a residual network of seven layers, from scratch, with an average of its weights",
+        "a residual network of nine layers, from scratch, with an average of its weights",
         {
             **_SMALL,
-            "backbone": "resnet7",
+            "backbone": "resnet9_48",
             "shift": "2",
-            "epochs": "38",
+            "epochs": "25",
             "batch_size": "200",
             "lr": "0.005",
             "weight_decay": "0.05",

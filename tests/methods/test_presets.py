@@ -37,7 +37,7 @@ def test_the_strong_one_says_all_that_it_needs():
     assert config.augment
     assert (config.sampler, config.schedule) == ("class_aware", "one_cycle")
     assert 0 < config.average < 1
-    assert config.backbone == "resnet7"
+    assert config.backbone.startswith("resnet9")
     others = replace(config, **{f: getattr(DeepMethod.Config(), f) for f in TRAINING["strong"].settings})
     assert others == DeepMethod.Config()
 
