@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from hashzoo.backbones.base import BACKBONES, Backbone
-from hashzoo.errors import InvalidSetting
+from hashzoo.backbones.base import BACKBONES
+from hashzoo.backbones.from_scratch import FromScratch
 
 
 def _convolution(in_channels: int, channels: int, *, halved: bool = False) -> nn.Sequential:
@@ -48,27 +47,8 @@ class Stage(nn.Module):
         return total
 
 
-class _QuickResNet(Backbone):
-    """Convolutions from random weights, then the maximum over all positions."""
-
-    def __init__(
-        self, *, in_channels: int = 3, image_size: int = 32, weights: str | None = None, download: bool = False
-    ) -> None:
-        super().__init__()
-        if weights is not None:
-            raise InvalidSetting(f"weights: expected none ({self.name} has no published weights), got {weights!r}")
-        self.layers, channels = self.make_layers(in_channels)
-        self.map_channels = self.out_features = channels
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    @abstractmethod
-    def make_layers(self, in_channels: int) -> tuple[nn.Sequential, int]:
-        """The convolutions, and the channels of the map they end in."""
-
-    def maps(self, images: Tensor) -> Tensor:
-        return self.layers(images)  # type: ignore[no-any-return]
+class _QuickResNet(FromScratch):
+    """The maximum over all positions is the vector."""
 
     def vector(self, maps: Tensor) -> Tensor:
         return maps.amax((2, 3))
@@ -113,8 +93,8 @@ for _width in (24, 32, 48, 64):
 class ResNet7(_QuickResNet):
     """Three stages of a convolution that halves the map and a residual one, of 64, 256 and 256 channels.
 
-    Halving at once leaves a quarter of the positions to the wide convolutions, which a processor with matrix
-    instructions does at a higher rate. 2.0 million parameters; images need 8x8 pixels at least.
+    Halving at once leaves a quarter of the positions to the wide convolutions. 2.0 million parameters; images need 8x8
+    pixels at least.
 
     Source: the widths and the early halving of K. Jordan, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU", 2024
     (arXiv:2404.00498); residual sums, batch norm with weights and ReLU as in `resnet9`.

@@ -7,8 +7,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from hashzoo.backbones.base import BACKBONES, Backbone
-from hashzoo.errors import InvalidSetting
+from hashzoo.backbones.base import BACKBONES
+from hashzoo.backbones.from_scratch import FromScratch
 
 
 class ResidualBlock(nn.Module):
@@ -34,7 +34,7 @@ class ResidualBlock(nn.Module):
 
 
 @BACKBONES.register("resnet_cifar")
-class ResNetCifar(Backbone):
+class ResNetCifar(FromScratch):
     """Three stages of 16, 32 and 64 channels, depth 6n + 2, global average pooling.
 
     Source: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.2 (with projection
@@ -44,15 +44,8 @@ class ResNetCifar(Backbone):
     """
 
     depth: ClassVar[int] = 20
-    map_channels = 64
-    out_features = 64
 
-    def __init__(
-        self, *, in_channels: int = 3, image_size: int = 32, weights: str | None = None, download: bool = False
-    ) -> None:
-        super().__init__()
-        if weights is not None:
-            raise InvalidSetting(f"weights: expected none ({self.name} has no published weights), got {weights!r}")
+    def make_layers(self, in_channels: int) -> tuple[nn.Sequential, int]:
         layers: list[nn.Module] = [
             nn.Conv2d(in_channels, 16, 3, padding=1, bias=False),
             nn.BatchNorm2d(16),
@@ -63,13 +56,7 @@ class ResNetCifar(Backbone):
             for block in range((self.depth - 2) // 6):
                 layers.append(ResidualBlock(channels, width, stride if block == 0 else 1))
                 channels = width
-        self.layers = nn.Sequential(*layers)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def maps(self, images: Tensor) -> Tensor:
-        return self.layers(images)  # type: ignore[no-any-return]
+        return nn.Sequential(*layers), channels
 
     def vector(self, maps: Tensor) -> Tensor:
         return maps.mean((2, 3))
