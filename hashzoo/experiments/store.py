@@ -255,7 +255,8 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
         try:
             archive = np.load(stream, allow_pickle=False)
         except (OSError, ValueError, EOFError, zipfile.BadZipFile) as cause:
-            raise InvalidInput(f"expected an .npz file, got another or a damaged one ({_first_line(cause)})") from None
+            why = "no zip archive" if "allow_pickle" in str(cause) else _first_line(cause)
+            raise InvalidInput(f"expected an .npz file, got another or a damaged one ({why})") from None
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise InvalidInput(f"expected an .npz file with {', '.join(_ARRAYS)}, got a single array")
         with archive:

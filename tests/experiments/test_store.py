@@ -94,6 +94,7 @@ def test_a_file_that_is_no_archive(tmp_path, damage):
     with pytest.raises(InvalidInput, match=r"codes\.npz: ") as caught:
         store.read_codes(file)
     assert "\n" not in str(caught.value)
+    assert "allow_pickle" not in str(caught.value)
 
 
 def test_no_file(tmp_path):
