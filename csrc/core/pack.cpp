@@ -15,7 +15,7 @@ template <class T>
 unsigned classify(T value) {
     if constexpr (std::is_floating_point_v<T>) {
         return value != value ? kNan : 0;
-    } else if constexpr (std::is_same_v<T, bool>) {
+    } else if constexpr (std::is_same_v<T, Truth>) {
         return 0;
     } else {
         if (value == 1) return 0;
@@ -29,6 +29,7 @@ unsigned classify(T value) {
 template <class T>
 bool is_set(T value) {
     if constexpr (std::is_floating_point_v<T>) return value >= 0;
+    else if constexpr (std::is_same_v<T, Truth>) return value.byte != 0;
     else return value > 0;
 }
 
@@ -64,7 +65,7 @@ PackProblem pack(const T* values, std::size_t n, std::size_t bits, std::uint64_t
 
 template PackProblem pack(const float*, std::size_t, std::size_t, std::uint64_t*, const Control&);
 template PackProblem pack(const double*, std::size_t, std::size_t, std::uint64_t*, const Control&);
-template PackProblem pack(const bool*, std::size_t, std::size_t, std::uint64_t*, const Control&);
+template PackProblem pack(const Truth*, std::size_t, std::size_t, std::uint64_t*, const Control&);
 template PackProblem pack(const std::int8_t*, std::size_t, std::size_t, std::uint64_t*, const Control&);
 template PackProblem pack(const std::uint8_t*, std::size_t, std::size_t, std::uint64_t*, const Control&);
 template PackProblem pack(const std::int32_t*, std::size_t, std::size_t, std::uint64_t*, const Control&);

@@ -8,6 +8,11 @@ namespace hashzoo {
 
 enum class PackProblem { none, nan, not_binary };
 
+// A truth value from outside: any byte but 0 is true. A C++ bool must not hold others.
+struct Truth {
+    std::uint8_t byte;
+};
+
 // (n, bits) values -> (n, ceil(bits / 64)) words. Floats: >= 0 is 1. Integers: all in {0, 1} or all in {-1, 1}.
 template <class T>
 PackProblem pack(const T* values, std::size_t n, std::size_t bits, std::uint64_t* packed, const Control& control);

@@ -73,6 +73,7 @@ Rows MaskRelevance::find(std::size_t group, std::size_t begin, std::size_t end, 
             const std::uint64_t* plane = planes_.data() + labels_[i] * plane_words_ + word;
             for (std::size_t w = 0; w < words; ++w) any[w] |= plane[w];
         }
+        if (64 * (word + words) > end) any[words - 1] &= (std::uint64_t{1} << (end % 64)) - 1;
         for (std::size_t w = 0; w < words; ++w)
             for (std::uint64_t rest = any[w]; rest != 0; rest &= rest - 1)
                 scratch[count++] = static_cast<std::uint32_t>(64 * (word + w) + lowest_bit(rest));

@@ -201,7 +201,7 @@ void top_k(const Codes& query, const Codes& database, std::size_t k, std::int32_
     const RowKernel kernel = active_isa().row;
     const std::size_t tile = std::max<std::size_t>(64, kTileWords / database.width);
     const std::size_t together =
-        k > 4096 ? 1 : std::clamp<std::size_t>(query.rows / (4 * control.threads), 1, kMostTogether);
+        k > 4096 ? 1 : std::clamp<std::size_t>(query.rows / (std::size_t{4} * control.threads), 1, kMostTogether);
     const std::size_t none = 64 * database.width + 1;
     const Sample sample(database, k);
     run_blocks((query.rows + together - 1) / together, control, [&](Blocks& blocks) {

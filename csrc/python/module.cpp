@@ -26,7 +26,7 @@ Array<std::uint64_t> pack(const py::array& values, int threads) {
     hashzoo::PackProblem problem{};
     if (py::isinstance<py::array_t<float>>(values)) problem = pack_as<float>(values, packed, with);
     else if (py::isinstance<py::array_t<double>>(values)) problem = pack_as<double>(values, packed, with);
-    else if (py::isinstance<py::array_t<bool>>(values)) problem = pack_as<bool>(values, packed, with);
+    else if (py::isinstance<py::array_t<bool>>(values)) problem = pack_as<hashzoo::Truth>(values, packed, with);
     else if (py::isinstance<py::array_t<std::int8_t>>(values)) problem = pack_as<std::int8_t>(values, packed, with);
     else if (py::isinstance<py::array_t<std::uint8_t>>(values)) problem = pack_as<std::uint8_t>(values, packed, with);
     else if (py::isinstance<py::array_t<std::int32_t>>(values)) problem = pack_as<std::int32_t>(values, packed, with);

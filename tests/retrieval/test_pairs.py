@@ -31,6 +31,18 @@ def test_every_pair_is_counted_once(isa, threads, multi_label, excluding):
     np.testing.assert_array_equal(found.dissimilar, dissimilar)
 
 
+def test_short_codes_of_a_set_searched_with_itself(isa, threads):
+    """Many queries of few label sets are counted from tables over all codes; the query itself is then taken out."""
+    rng = np.random.default_rng(2)
+    codes, labels = rng.choice([-1, 1], (300, 6)), rng.random((300, 3)) < 0.4
+    itself = np.arange(300)
+    found = retrieval.pair_distances(codes, labels, codes, labels, exclude=itself, threads=threads)
+    distance, alike = (codes[:, None] != codes).sum(axis=2), (labels[:, None] & labels).any(axis=2)
+    others = ~np.eye(300, dtype=bool)
+    np.testing.assert_array_equal(found.similar, np.bincount(distance[alike & others], minlength=7))
+    np.testing.assert_array_equal(found.dissimilar, np.bincount(distance[~alike & others], minlength=7))
+
+
 def test_blocks_of_queries_add_up():
     rng = np.random.default_rng(1)
     query, database = rng.choice([-1, 1], (1200, 8)), rng.choice([-1, 1], (5, 8))

@@ -28,6 +28,12 @@ def test_pack_takes_other_number_types(dtype: Any) -> None:
     assert retrieval.pack(values).tolist() == [[0b11111 if values.dtype.kind == "f" else 0b10110]]
 
 
+@pytest.mark.parametrize("length", [8, 64, 130])
+def test_a_view_as_bool_is_true_where_a_byte_is_not_zero(length: int) -> None:
+    mask = np.random.default_rng(0).choice(np.array([0, 1, 2, 255], np.uint8), (5, length))
+    assert np.array_equal(retrieval.pack(mask.view(bool)), retrieval.pack(mask != 0))
+
+
 def test_bit_order() -> None:
     for j in (0, 63, 64, 129):
         packed = retrieval.pack(np.arange(130)[None] == j)

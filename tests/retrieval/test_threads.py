@@ -48,6 +48,15 @@ def test_the_interpreter_ends_while_threads_wait() -> None:
     assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 3
 
 
+def test_more_threads_than_a_32_bit_product_holds() -> None:
+    code = (
+        "import numpy as np; from hashzoo import _native\n"
+        "codes = np.arange(3, dtype=np.uint64)[:, None]\n"
+        "assert _native.top_k(codes, codes, 1, 2**30)[1].ravel().tolist() == [0, 1, 2]\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60, check=False).returncode == 0
+
+
 def test_callers_at_once_get_their_own_results() -> None:
     expected, results = nearest(1), []
     callers = [threading.Thread(target=lambda n=n: results.append(nearest(n))) for n in (1, 2, 5, 8) * 3]
