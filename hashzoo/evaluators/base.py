@@ -53,8 +53,10 @@ class CodeSet:
         Raises:
             InvalidInput: anything else, NaN, an empty side, unequal lengths; the message begins with the argument.
         """
-        codes = {"query_codes": np.asarray(query_codes), "database_codes": np.asarray(database_codes)}
-        labels = {"query_labels": np.asarray(query_labels), "database_labels": np.asarray(database_labels)}
+        codes = {"query_codes": query_codes, "database_codes": database_codes}
+        codes = {name: _array(name, values) for name, values in codes.items()}
+        labels = {"query_labels": query_labels, "database_labels": database_labels}
+        labels = {name: _array(name, values) for name, values in labels.items()}
         length = None if bits is None else _length(bits)
         for name, array in codes.items():
             if array.dtype.kind not in "fiub":
@@ -137,6 +139,14 @@ def _length(bits: Any) -> int:
     if value.ndim or value.dtype.kind not in "iu" or not 1 <= value <= MOST_BITS:
         raise InvalidInput(f"bits: expected one whole number from 1 to {MOST_BITS}, got {bits!r}")
     return int(value)
+
+
+def _array(name: str, values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError as error:  # rows of unequal length
+        reason = str(error).splitlines()[0]
+        raise InvalidInput(f"{name}: expected an array, got {type(values).__name__} ({reason})") from None
 
 
 def _packed(name: str, array: np.ndarray, bits: int) -> np.ndarray:

@@ -86,7 +86,7 @@ def _backends() -> Iterator[tuple[str, Any]]:
     for index in range(max(kernels, torch.cuda.device_count())):
         otherwise = TorchCore(f"cuda:{index}") if index < torch.cuda.device_count() else reference
         if index < kernels:
-            yield f"kernels on cuda:{index}", CudaCore(native, index, otherwise)
+            yield f"kernels on cuda:{index}", CudaCore(native, index, None)
         if otherwise is not reference:
             yield f"torch on cuda:{index}", otherwise
 

@@ -15,6 +15,8 @@ from hashzoo.errors import InvalidInput
 from hashzoo.retrieval import reference
 from hashzoo.retrieval.reference import Counts, GradedCounts, Matches, Packed
 
+MOST_THREADS = 4096
+
 
 class Backend(Protocol):
     """What `_native` and `reference` both offer; `reference` says what each function means."""
@@ -124,15 +126,15 @@ def thread_count(threads: int | None) -> int:
     """`threads`, else `HASHZOO_THREADS`, else every core that this process may use.
 
     Raises:
-        InvalidInput: not a whole number from 1.
+        InvalidInput: not a whole number from 1 to 4096.
     """
     if threads is not None:
-        if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or threads < 1:
-            raise InvalidInput(f"threads: expected a whole number from 1, got {threads!r}")
+        if isinstance(threads, bool) or not isinstance(threads, (int, np.integer)) or not 1 <= threads <= MOST_THREADS:
+            raise InvalidInput(f"threads: expected a whole number from 1 to {MOST_THREADS}, got {threads!r}")
         return int(threads)
     if wanted := os.environ.get("HASHZOO_THREADS"):
-        if not wanted.isascii() or not wanted.isdigit() or int(wanted) < 1:
-            raise InvalidInput(f"HASHZOO_THREADS: expected a whole number from 1, got {wanted!r}")
+        if not wanted.isascii() or not wanted.isdigit() or not 1 <= int(wanted) <= MOST_THREADS:
+            raise InvalidInput(f"HASHZOO_THREADS: expected a whole number from 1 to {MOST_THREADS}, got {wanted!r}")
         return int(wanted)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -174,9 +174,11 @@ def _check_columns(array: NDArray[Any], name: str) -> None:
 
 def _pack(array: NDArray[Any], name: str, threads: int) -> Packed:
     _check_columns(array, name)
-    # float16 and the like: the narrowest type that the core reads and that loses nothing; long double loses no sign.
+    # float16 and the like: the narrowest type that the core reads and that loses nothing; of long double, the sign.
     wide_enough = [t for t in _PACKABLE[array.dtype.kind] if np.dtype(t).itemsize >= array.dtype.itemsize]
     target = np.int64 if array.dtype.kind == "u" and not wide_enough else (wide_enough or [np.float64])[0]
+    if array.dtype.kind == "f" and not wide_enough:
+        array = np.sign(array)
     core = backend()
     try:
         return core.pack(contiguous(array.astype(target, copy=False)), threads)

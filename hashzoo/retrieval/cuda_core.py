@@ -19,7 +19,8 @@ class CudaCore:
     Args:
         native: the module.
         index: of the device.
-        otherwise: for what the module does not do, and where the device's memory is too small.
+        otherwise: for what the module does not do, and where the device's memory is too small; None where only the
+            module itself is to answer.
     """
 
     def __init__(self, native: Any, index: int, otherwise: Any) -> None:
@@ -124,8 +125,11 @@ class CudaCore:
         return array.to(f"cuda:{self._index}").contiguous()
 
     def _warn_of_memory(self) -> None:
+        lacking = f"cuda:{self._index} has too little free memory for hashzoo's kernels"
+        if self._otherwise is None:
+            raise MemoryError(lacking)
         warnings.warn(
-            f"cuda:{self._index} has too little free memory for hashzoo's kernels: a slower way is taken",
+            f"{lacking}: a slower way is taken",
             RuntimeWarning,
             stacklevel=4,
         )
@@ -152,7 +156,7 @@ def disagreement(core: Any, truth: Any = None) -> str:
         for name, given in calls.items():
             try:
                 got = getattr(core, name)(*given)
-            except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+            except (RuntimeError, ValueError, TypeError, AttributeError, MemoryError) as error:
                 return f"{name} fails: {' '.join(str(error).split())}"
             if not all(map(_equal, got, getattr(truth, name)(*given))):
                 return f"{name} of {bits} bits gives wrong numbers"

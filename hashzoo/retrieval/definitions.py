@@ -70,7 +70,7 @@ class Rules:
         Raises:
             InvalidInput: an unknown word, or a knob that contradicts the definition.
         """
-        if definition is not None and definition not in LEGACY:
+        if definition is not None and definition not in tuple(LEGACY):  # a list is not hashable
             raise InvalidInput(f"definition: expected one of {', '.join(LEGACY)}, or None, got {definition!r}")
         known = {"ties": TIES, "denominator": DENOMINATORS, "empty": EMPTY}
         given = {"ties": ties, "denominator": denominator, "empty": empty}

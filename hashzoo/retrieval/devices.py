@@ -127,10 +127,9 @@ def _cuda_core(index: int) -> Any:
     if native is not None and index < native.device_count():
         from hashzoo.retrieval.cuda_core import CudaCore, disagreement
 
-        core = CudaCore(native, index, otherwise)
-        problem = disagreement(core)
+        problem = disagreement(CudaCore(native, index, None))
         if not problem:
-            return core
+            return CudaCore(native, index, otherwise)
         warnings.warn(
             f"hashzoo._native_cuda is not used on cuda:{index} in this process: {problem}", RuntimeWarning, stacklevel=3
         )

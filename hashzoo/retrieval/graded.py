@@ -155,7 +155,7 @@ def _measured(counts: GradedCounts, gains: Floats, cut: _CutOff) -> tuple[NDArra
     size, gained = rows.sum(axis=2, dtype=np.int64), rows @ gains
     shared = (rows @ np.arange(len(gains), dtype=np.float64)).astype(np.int64)
     before = size.cumsum(axis=1) - size
-    divisor = size.sum(axis=1) if cut.divisor is None else np.int64(cut.divisor)
+    divisor = size.sum(axis=1) if cut.divisor is None else np.float64(cut.divisor)
     within = np.minimum(before + size, cut.places) - np.minimum(before, cut.places)
 
     levels = rows.sum(axis=1, dtype=np.int64)[:, ::-1]  # the ideal ranking: the greatest gain first

@@ -15,6 +15,7 @@ from hashzoo.retrieval.definitions import SKIP_MISSED, TIES, Rules
 from hashzoo.retrieval.devices import core_for
 from hashzoo.retrieval.kept import Kept, mean_of_kept
 from hashzoo.retrieval.labels import Labels, checked_codes, excluded_rows
+from hashzoo.retrieval.ranking import whole_number
 from hashzoo.retrieval.reference import ALL_BUT_LAST, AT_RELEVANT
 from hashzoo.retrieval.ties import Floats, Groups, Integers, average_precision, ratio
 
@@ -50,8 +51,7 @@ class Metrics:
 
     def precision_within(self, radius: int) -> float:
         """Mean precision of the rows within a Hamming radius in bits; a query that retrieves nothing counts 0."""
-        if radius < 0:
-            raise InvalidInput(f"radius: expected a whole number from 0, got {radius!r}")
+        radius = whole_number(radius, "radius", 0)
         return float(self.pr_curve.precision[min(radius, len(self.pr_curve.precision) - 1)])
 
     def to_dict(self) -> dict[str, Any]:
@@ -68,9 +68,7 @@ class Metrics:
         }
 
     def _place(self, n: int) -> int:
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise InvalidInput(f"n: expected a whole number from 1, got {n!r}")
-        return min(int(n), len(self.expected_hits) - 1)
+        return min(whole_number(n, "n", 1), len(self.expected_hits) - 1)
 
 
 def evaluate(

@@ -93,6 +93,8 @@ class MultiIndex:
     def add(self, codes: Any, substrings: int | None = None, *, threads: int | None = None) -> None:
         """Appends codes as rows N, N + 1 and so on. Builds all tables anew, so add many at once.
 
+        Without `substrings` their number is chosen for the new size, whatever was given before.
+
         Raises:
             InvalidInput: not codes of `bits` bits, or bad `substrings`; the index is as it was.
         """

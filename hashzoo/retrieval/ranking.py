@@ -65,7 +65,7 @@ def top_k(
     count = thread_count(threads)
     core = core_for(device, query, database)
     q, d, _ = code_pair(query, database, bits, count, core)
-    return _of(core).top_k(q, d, k, count)
+    return _of(core).top_k(q, d, min(k, max(len(d), 1)), count)
 
 
 def within_radius(

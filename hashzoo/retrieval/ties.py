@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Sums = NDArray[np.longdouble]
 _CHUNK = 1 << 18  # most entries of a temporary
 
 
@@ -99,35 +100,38 @@ def ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def harmonic(n: int) -> Floats:
-    """1 + 1/2 + ... + 1/x for x from 0 to n."""
+def harmonic(n: int) -> Sums:
+    """1 + 1/2 + ... + 1/x for x from 0 to n; in long double.
+
+    Late places take the difference of two of them times their number, which costs the digits that float64 has not.
+    """
     terms = np.arange(1, n + 1, dtype=np.longdouble)
-    return np.concatenate([[0], np.cumsum(1 / terms)]).astype(np.float64)
+    return np.concatenate([np.zeros(1, np.longdouble), np.cumsum(1 / terms)])
 
 
-def random_order(harmonics: Floats, places: Any, size: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
+def random_order(harmonics: Sums, places: Any, size: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
     """Mean over all orders of the sum, over relevant rows in the first `places` of a group, of hits / place."""
     slope = (hits - 1) / np.maximum(size - 1, 1)
     reciprocals = harmonics[before + places] - harmonics[before]
-    result: Floats = hits / size * (slope * places + (hits_before + 1 - slope * (before + 1)) * reciprocals)
-    return result
+    result: Sums = hits / size * (slope * places + (hits_before + 1 - slope * (before + 1)) * reciprocals)
+    return result.astype(np.float64)
 
 
-def _hits_first(harmonics: Floats, places: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
+def _hits_first(harmonics: Sums, places: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
     """The same sum with `hits` relevant rows at the head of `places`: no order gives more."""
-    result: Floats = hits + (hits_before - before) * (harmonics[before + hits] - harmonics[before])
-    return result
+    result: Sums = hits + (hits_before - before) * (harmonics[before + hits] - harmonics[before])
+    return result.astype(np.float64)
 
 
-def _hits_last(harmonics: Floats, places: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
+def _hits_last(harmonics: Sums, places: Any, hits: Any, before: Any, hits_before: Any) -> Floats:
     """The same sum with `hits` relevant rows at the end of `places`: no order gives less."""
     misses = before + places - hits
-    result: Floats = hits + (hits_before - misses) * (harmonics[before + places] - harmonics[misses])
-    return result
+    result: Sums = hits + (hits_before - misses) * (harmonics[before + places] - harmonics[misses])
+    return result.astype(np.float64)
 
 
 def _cut_by_hits(
-    harmonics: Floats, cut: Groups, topk: Integers, hits: Floats, mean: Floats, least: Floats, greatest: Floats
+    harmonics: Sums, cut: Groups, topk: Integers, hits: Floats, mean: Floats, least: Floats, greatest: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """Average precision over hits where `topk` falls inside a group: each possible number of hits in turn.
 

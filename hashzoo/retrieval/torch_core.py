@@ -20,6 +20,7 @@ from hashzoo.retrieval.codes import MOST_BITS
 from hashzoo.retrieval.reference import ALL_BUT_LAST, AT_RELEVANT, Counts, GradedCounts, Matches, Packed
 
 _CELLS = 1 << 22  # most distances at a time
+_QUERIES = 1 << 17  # most queries at a time: `within_radius` packs their number beside distance and row
 _FLOATS = 1 << 24  # most unpacked bits of database rows at a time
 _ROW = 1 << 31  # more than rows of any database
 
@@ -237,10 +238,10 @@ class TorchCore:
         at_once = max(1, _FLOATS // bits)
         parts = [slice(start, start + at_once) for start in range(0, len(d), at_once)]
         signs = [self._signs(d[part]) for part in parts] if len(parts) == 1 else []
-        step = max(1, _CELLS // max(1, len(d)))
+        step = min(max(1, _CELLS // max(1, len(d))), _QUERIES)
         for start in range(0, len(q), step):
             mine = self._signs(q[start : start + step])
-            products = [mine @ theirs.T for theirs in (signs or (self._signs(d[part]) for part in parts))]
+            products = [_product(mine, theirs) for theirs in (signs or (self._signs(d[part]) for part in parts))]
             dots = torch.cat(products, dim=1) if products else mine.new_zeros(len(mine), 0)
             yield slice(start, start + len(mine)), ((bits - dots) / 2).long()
 
@@ -278,7 +279,13 @@ class _SharedLabels:
         self._query, self._database = query, database
 
     def of(self, rows: slice) -> Tensor:
-        return (self._query[rows] @ self._database.T).long()
+        return _product(self._query[rows], self._database).long()
+
+
+def _product(query: Tensor, database: Tensor) -> Tensor:
+    """`(q, N)` dot products in float32, inside the caller's `torch.autocast` too."""
+    with torch.autocast(query.device.type, enabled=False):
+        return query @ database.T
 
 
 def _order(distance: Tensor) -> Tensor:

@@ -48,6 +48,7 @@ def test_multi_hot_labels_become_uint8():
         ({"query_codes": SIGNS[:2, :2]}, "database_codes: expected codes of 2 bits, got 3"),
         ({"query_codes": SIGNS[:2] * 3}, "query_codes: .*other values"),
         ({"query_codes": np.array([["a"], ["b"]])}, "query_codes: expected numbers"),
+        ({"query_codes": [[1], [1, 0]]}, "query_codes: expected an array, got list"),
         ({"query_codes": SIGNS[:0], "query_labels": np.zeros(0, int)}, "query_codes: expected at least one"),
         ({"database_codes": SIGNS[:0], "database_labels": np.zeros(0, int)}, "database_codes: expected at least one"),
         ({"query_labels": np.array([0, 1, 2])}, "query_labels: expected one per code \\(2\\), got 3"),

@@ -113,6 +113,43 @@ def test_too_little_memory_takes_another_way(cuda_on_cpu: Any, monkeypatch: pyte
     assert np.array_equal(counts[0], reference.count_classes(query, database, *LABELS, 70, -2)[0])
 
 
+@pytest.mark.usefixtures("fresh_cores")
+def test_kernels_without_memory_for_their_check_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: Any) -> Any:
+        raise MemoryError("CUDA: out of memory")
+
+    module = type("Full", (), {"count": staticmethod(full), "top_k": staticmethod(full), "device_count": lambda _: 1})
+    monkeypatch.setattr(devices, "native_module", lambda: module())
+    with pytest.warns(RuntimeWarning, match="not used on cuda:0 in this process: count_classes fails: .* free memory"):
+        found = evaluate(device="cuda")
+    assert found.to_dict() == evaluate().to_dict()
+
+
+def test_more_queries_than_torch_takes_at_a_time() -> None:
+    rng = np.random.default_rng(0)
+    query, database = (rng.integers(0, 2**8, (rows, 1), np.uint64) for rows in (300_000, 2))
+    for found, truth in zip(
+        TorchCore("cpu").within_radius(query, database, 3),
+        backend.backend().within_radius(query, database, 3, 1),
+        strict=True,
+    ):
+        assert np.array_equal(found, truth)
+
+
+def test_torch_is_exact_inside_autocast() -> None:
+    query = np.zeros((1, 16), np.uint64)
+    database = np.tril(np.ones((9, 1024), bool), -1)
+    labels = retrieval.pack(np.ones((1, 1024), bool)), retrieval.pack(np.tril(np.ones((9, 1024), bool)))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert TorchCore("cpu").distances(query, retrieval.pack(database)).tolist() == [list(range(9))]
+        graded = [
+            core.count_graded_masks(query, retrieval.pack(database), *labels, 1024, np.ones(1025), np.ones(9), 1)
+            for core in (TorchCore("cpu"), reference)
+        ]
+    for found, truth in zip(*graded, strict=True):
+        np.testing.assert_allclose(found, truth, rtol=1e-12)
+
+
 def test_cores_of_devices_pass_the_check(cuda_on_cpu: Any) -> None:
     assert disagreement(TorchCore("cpu")) == ""
     assert disagreement(CudaCore(cuda_on_cpu, 0, backend.backend())) == ""

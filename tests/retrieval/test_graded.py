@@ -215,6 +215,10 @@ def test_the_result_says_what_it_is() -> None:
     assert evaluate(query_labels=np.zeros_like(sets)).to_dict()["ndcg"] == 0
 
 
+def test_a_cut_off_beyond_64_bits_divides() -> None:
+    assert evaluate(topk=2**70).acg == pytest.approx(evaluate(topk=2**60).acg / 2**10, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -222,7 +226,7 @@ def test_the_result_says_what_it_is() -> None:
         ({"topk": 0}, "topk: expected a whole number from 1 or None, got 0"),
         ({"topk": 2.0}, "topk: expected a whole number from 1 or None, got 2.0"),
         ({"exclude": np.full(40, 200)}, "exclude: expected rows of the database, 0 to 199, or -1, got 200"),
-        ({"threads": 0}, "threads: expected a whole number from 1, got 0"),
+        ({"threads": 0}, "threads: expected a whole number from 1 to 4096, got 0"),
         ({"bits": 8}, "query: expected codes of 8 bits, got 9"),
         ({"query": retrieval.pack(QUERY), "database": retrieval.pack(DATABASE)}, "bits: packed codes do not tell"),
         ({"query": QUERY[:0], "query_labels": QUERY_SETS[:0]}, "query: expected at least one code, got none"),

@@ -356,9 +356,11 @@ SPARE_SET = PACKED | np.uint64(1 << 20)
         ({"exclude": np.full(60, 300)}, "exclude: expected rows of the database, 0 to 299, or -1, got 300"),
         ({"exclude": np.full(60, -2)}, "exclude: expected rows of the database, 0 to 299, or -1, got -2"),
         ({"exclude": np.full(60, 2**64 - 1, np.uint64)}, "exclude: expected rows of the database"),
-        ({"threads": 0}, "threads: expected a whole number from 1, got 0"),
-        ({"threads": -2}, "threads: expected a whole number from 1, got -2"),
-        ({"threads": 1.5}, "threads: expected a whole number from 1, got 1.5"),
+        ({"threads": 0}, "threads: expected a whole number from 1 to 4096, got 0"),
+        ({"threads": -2}, "threads: expected a whole number from 1 to 4096, got -2"),
+        ({"threads": 1.5}, "threads: expected a whole number from 1 to 4096, got 1.5"),
+        ({"threads": 2**31}, "threads: expected a whole number from 1 to 4096, got 2147483648"),
+        ({"definition": ["fire"]}, r"definition: expected one of .*, or None, got \['fire'\]"),
     ],
 )
 def test_bad_input(changes: dict[str, Any], message: str) -> None:
@@ -367,10 +369,10 @@ def test_bad_input(changes: dict[str, Any], message: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
+@pytest.mark.parametrize("value", ["0", "-1", "two", "1.5", "4097"])
 def test_bad_thread_variable(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("HASHZOO_THREADS", value)
-    with pytest.raises(InvalidInput, match=f"HASHZOO_THREADS: expected a whole number from 1, got '{value}'"):
+    with pytest.raises(InvalidInput, match=f"HASHZOO_THREADS: expected a whole number from 1 to 4096, got '{value}'"):
         evaluate()
 
 
@@ -388,5 +390,9 @@ def test_bad_cut_off(n: Any) -> None:
     for at in (m.precision_at, m.recall_at):
         with pytest.raises(InvalidInput, match="n: expected a whole number from 1"):
             at(n)
-    with pytest.raises(InvalidInput, match="radius: expected a whole number from 0, got -1"):
-        m.precision_within(-1)
+
+
+@pytest.mark.parametrize("radius", [-1, 2.0, float("nan"), True, "2", None])
+def test_bad_radius(radius: Any) -> None:
+    with pytest.raises(InvalidInput, match=f"radius: expected a whole number from 0, got {radius!r}"):
+        evaluate().precision_within(radius)

@@ -180,7 +180,10 @@ def test_other_files_are_an_error(tmp_path: Path) -> None:
         (lambda i: i.top_k(np.zeros(8), 1), r"query: expected \(N, K\) codes or \(N, W\) packed uint64"),
         (lambda i: i.top_k(np.zeros((1, 8)), 0), "k: expected a whole number from 1, got 0"),
         (lambda i: i.within_radius(np.zeros((1, 8)), -1), "radius: expected a whole number from 0, got -1"),
-        (lambda i: i.within_radius(np.zeros((1, 8)), 1, threads=0), "threads: expected a whole number from 1, got 0"),
+        (
+            lambda i: i.within_radius(np.zeros((1, 8)), 1, threads=0),
+            "threads: expected a whole number from 1 to 4096, got 0",
+        ),
         (lambda i: i.add(np.zeros((1, 9))), "codes: expected codes of 8 bits, got 9"),
         (lambda i: i.add(np.zeros((1, 8)), substrings=9), "substrings: expected 1 to 8 for 8 bits"),
         (lambda i: i.build(np.zeros((1, 64)), substrings=3), r"substrings: expected 4 to 64 .*20 bits each\), got 3"),

@@ -34,6 +34,11 @@ def test_a_view_as_bool_is_true_where_a_byte_is_not_zero(length: int) -> None:
     assert np.array_equal(retrieval.pack(mask.view(bool)), retrieval.pack(mask != 0))
 
 
+def test_long_double_keeps_its_sign() -> None:
+    tiny = np.finfo(np.longdouble).tiny  # of float64 it would be zero
+    assert retrieval.pack(np.array([[-tiny, tiny, 0]])).tolist() == [[0b110]]
+
+
 def test_bit_order() -> None:
     for j in (0, 63, 64, 129):
         packed = retrieval.pack(np.arange(130)[None] == j)
@@ -103,6 +108,12 @@ def test_many_neighbours_of_a_database_with_a_period(k: int, period: int) -> Non
     np.testing.assert_array_equal(rows, ranking[:, :k])
     exact = reference.distances(*(retrieval.pack(codes) for codes in (query, database)))
     np.testing.assert_array_equal(distances, np.take_along_axis(exact, ranking, axis=1)[:, :k])
+
+
+@pytest.mark.parametrize("k", [5, 2**64, 10**30])
+def test_no_k_is_too_large(k: int) -> None:
+    assert retrieval.top_k(np.ones((2, 8)), np.ones((3, 8)), k)[1].tolist() == [[0, 1, 2]] * 2
+    assert retrieval.top_k(np.ones((2, 8)), np.ones((0, 8)), k)[1].shape == (2, 0)
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.0, None, True])

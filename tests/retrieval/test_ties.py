@@ -60,6 +60,16 @@ def test_every_order(distances: list[int], relevant: list[int], denominator: str
         assert m.recall_at(topk) == pytest.approx(np.mean(hits) / max(1, sum(relevant)), abs=1e-14)
 
 
+def test_a_late_hit_keeps_its_digits() -> None:
+    """The only relevant row stands alone in the last place of a million: every order has average precision 1e-6."""
+    rows = 1_000_000
+    database, labels = np.zeros((rows, 1), np.uint64), np.zeros(rows, np.int64)
+    database[-1] = labels[-1] = 1
+    m = retrieval.evaluate(np.zeros((1, 1), np.uint64), [1], database, labels, bits=4)
+    digits = pytest.approx(1e-6, rel=1e13 * float(np.finfo(np.longdouble).eps))
+    assert (m.map_expected, m.map_worst, m.map_best, m.map_stable) == (digits, digits, digits, digits)
+
+
 def test_a_large_cut_group_needs_no_factorials() -> None:
     """10,000 equal distances, half of them relevant, cut in the middle: the mean is 1/2 up to the lone first place."""
     relevant = np.arange(10_000) % 2
