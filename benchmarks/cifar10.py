@@ -108,7 +108,7 @@ PARTS = (
         "seven",
         "Preset `strong` with seven layers and 38 epochs",
         "A network that halves the map at once, and half as many epochs again.",
-        "reproduce dfeh --table map --rows dfeh --preset strong --set backbone=resnet7 --set epochs=38 --bits 24,36",
+        "reproduce dfeh --table map --rows dfeh --preset strong --set backbone=resnet7 --set epochs=38",
     ),
     Part(
         "zoo",
