@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
@@ -72,6 +72,10 @@ class Split:
         """(B,) positions in 0..M-1, or a slice of them -> (B, H, W, 3) uint8."""
         images: np.ndarray = self.images[self.rows[positions]]
         return images
+
+    def blocks(self, size: int = 256) -> Iterator[np.ndarray]:
+        """All images in order, (B, H, W, 3) uint8 with B up to `size`: all of them need not fit the memory."""
+        return (self.take(slice(start, start + size)) for start in range(0, len(self), size))
 
 
 @dataclass(frozen=True)

@@ -40,15 +40,19 @@ class Features(ABC):
         return {}
 
 
-def check_setting(features: str, weights: str | None) -> None:
+def check_setting(features: str, weights: str | None, input_size: int | None) -> None:
     """Refuse what cannot be the settings of any features.
 
     Raises:
-        InvalidSetting: neither gist, pixels nor deep:SOMETHING, or weights for features that have none.
+        InvalidSetting: neither gist, pixels nor deep:SOMETHING; weights for features that have none, or a size for
+            features whose images are not resized.
     """
     known = features in ("gist", "pixels") or (features.startswith(_DEEP) and features != _DEEP)
     require(known, "features", "gist, pixels, deep:BACKBONE or deep:RUN_FOLDER", features)
-    require(weights is None or features.startswith(_DEEP), "weights", f"none with features {features}", weights)
+    deep = features.startswith(_DEEP)
+    require(deep or weights is None, "weights", f"none with features {features}", weights)
+    require(deep or input_size is None, "input_size", f"none with features {features}", input_size)
+    require(input_size is None or input_size >= 1, "input_size", "at least 1", input_size)
 
 
 def described(features: str, weights: str | None) -> str:
@@ -87,7 +91,7 @@ def features_of(method: ShallowMethod, train: Split) -> Features:
         train: whose pixel statistics normalize images for weights that do not say what theirs were.
 
     Raises:
-        HashzooError: as `described`; pretrained weights are missing or do not fit.
+        HashzooError: as `described`; pretrained weights are missing or do not fit; a size beside a trained model.
     """
     config = method.config
     described(config.features, config.weights)  # refuses what cannot be
@@ -97,6 +101,7 @@ def features_of(method: ShallowMethod, train: Split) -> Features:
 
     model = _model_file(config.features)
     if model is not None:
+        require(config.input_size is None, "input_size", "none with a trained model", config.input_size)
         return of_model(model)
     size = config.input_size or max(method.task.image_size)
     return of_backbone(config.features.removeprefix(_DEEP), config.weights, size, train, download=method.download)

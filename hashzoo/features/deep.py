@@ -78,7 +78,7 @@ def of_backbone(name: str, weights: str, size: int, train: Split, *, download: b
     if backbone.normalization is not None:
         preprocess = Preprocess(*backbone.normalization, size)
     else:
-        preprocess = Preprocess.measured(train.images[train.rows], size)
+        preprocess = Preprocess.measured(train.blocks(), size)
     return DeepFeatures(backbone, preprocess, {"backbone": name})
 
 

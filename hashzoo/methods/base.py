@@ -86,8 +86,7 @@ class ShallowMethod(Method):
         input_size: int | None = None  # side in pixels to which images are resized for deep:BACKBONE
 
         def __post_init__(self) -> None:
-            check_setting(self.features, self.weights)
-            require(self.input_size is None or self.input_size >= 1, "input_size", "at least 1", self.input_size)
+            check_setting(self.features, self.weights, self.input_size)
 
     @abstractmethod
     def fit(self, features: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -221,8 +220,8 @@ class DeepMethod(Method):
         nn.init.zeros_(layer.bias)
         return layer
 
-    def normalized_head(self, features: int) -> nn.Module:
-        """A linear layer whose outputs are batch-normalized.
+    def normalized_head(self, features: int, gain: float = 1.0) -> nn.Module:
+        """A linear layer whose outputs are batch-normalized, to a deviation that is learned and starts from `gain`.
 
         For objectives that have a saddle at 0: the outputs of a small network with random weights lie close to it, and
         are nearly the same for all images.
@@ -232,7 +231,9 @@ class DeepMethod(Method):
         require(self.config.batch_size >= 2, "batch_size", "at least 2 for batch normalization", self.config.batch_size)
         layer = nn.Linear(features, self.bits, bias=False)
         nn.init.xavier_uniform_(layer.weight)
-        return nn.Sequential(layer, nn.BatchNorm1d(self.bits))
+        norm = nn.BatchNorm1d(self.bits)
+        nn.init.constant_(norm.weight, gain)
+        return nn.Sequential(layer, norm)
 
     def backbone(self, in_channels: int = 3) -> Backbone:
         """The backbone that the settings name."""
@@ -244,7 +245,10 @@ class DeepMethod(Method):
         )
 
     def batches(self, labels: Tensor, generator: torch.Generator) -> Tensor | None:
-        """Positions (steps, B) of one epoch's training images; None leaves it to the `sampler` setting."""
+        """Positions (steps, B) of one epoch's training images; None leaves it to the `sampler` setting.
+
+        As many steps in each epoch, from nothing but labels and generator: a resumed run asks again.
+        """
         return None
 
     def sampler_in_effect(self) -> str:

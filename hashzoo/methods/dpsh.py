@@ -46,7 +46,8 @@ class DPSH(DeepMethod):
         "by default AdamW with a one-cycle schedule, where the authors ran 150 epochs of SGD",
         "a batch is compared with itself by default; the authors' with remembered outputs (--set memory=true)",
         "outputs are batch-normalized: in a small network from scratch they start near 0, where the likelihood has a "
-        "saddle",
+        "saddle; their deviation starts from sqrt(2 / K), since inner products of K outputs of deviation 1 are large "
+        "and the first epochs would go into shrinking them",
         "in memory, images not yet seen in the first epoch are left out instead of counting as zero outputs",
     )
 
@@ -56,7 +57,7 @@ class DPSH(DeepMethod):
         memory: bool = False  # compare with the latest outputs of all training images, not with the batch
 
     def head(self, features: int) -> nn.Module:
-        return self.normalized_head(features)
+        return self.normalized_head(features, gain=(2 / self.bits) ** 0.5)
 
     def on_train_start(self, labels: Tensor) -> None:
         if self.config.memory:

@@ -24,6 +24,8 @@ class DSH(DeepMethod):
         "by default batches of 100 (20 images of each of 5 classes), where the authors took 200",
         "without the network's response normalizations: their alpha of 5e-5 hardly changes normalized images",
         "images are shifted as well as mirrored by default, and normalized per channel instead of by a mean image",
+        "presets paper and strong take a residual network, normalize the outputs of the hash layer over a batch and "
+        "average the weights",
         "all code lengths are trained from scratch; the authors may fine-tune long codes from short ones",
     )
 

@@ -36,7 +36,6 @@ from hashzoo.training.schedules import SCHEDULES
 from hashzoo.training.speed import can_compile, compiled, keep_freed_memory
 from hashzoo.training.validation import BestEpoch
 
-_MEASURED = 256  # images looked at together for their mean and deviation: all of them need not fit the memory
 WARM_UP = 3  # steps before a pace is measured
 FEWEST = 10  # steps that a measured pace is a mean of
 
@@ -163,6 +162,7 @@ class _Training:
         self.forward = compiled(self.network) if self.compiles else self.network
         started = time.perf_counter()
         method.on_train_start(self.labels.to(self.device))
+        method.extra.to(self.device)
         losses = made_losses(method, self.device)
         self.prepared_s = time.perf_counter() - started
         self.modules = {"network": self.network, "extra": method.extra, "losses": losses}
@@ -205,7 +205,7 @@ class _Training:
     def pace(self, seconds: float) -> Pace:
         order = self._order(0)
         self.network.train()
-        self.method.on_epoch_start(0, self.network)
+        self._start_of_epoch(0)
         started = time.perf_counter()
         for step in range(WARM_UP):
             self._finished_step(step, order)
@@ -232,12 +232,17 @@ class _Training:
     def _epoch(self, at: Position, interrupted: threading.Event) -> Position:
         """From `at` to the end of its epoch, or to where Ctrl-C stopped it."""
         order = self._order(at.epoch)
+        if len(order) != self.steps:
+            raise HashzooError(
+                f"{self.method.name}: batches() gave {len(order)} steps in epoch {at.epoch + 1} and {self.steps} when "
+                "first asked; the schedule needs as many in each"
+            )
         started = time.perf_counter()
         self.network.train()
-        if at.step == 0:
-            self.method.on_epoch_start(at.epoch, self.network)
-        else:
-            self._restore_epoch_hook(at)
+        self._start_of_epoch(at.epoch)
+        if at.step > 0:  # put back what the method may have changed in setting up an epoch that had begun
+            assert self.checkpoint is not None
+            self.checkpoint.load(self.modules, self.optimizer)
         sums = {name: torch.tensor(value, dtype=torch.float64, device=self.device) for name, value in at.sums}
         step = at.step
         told = started
@@ -315,19 +320,17 @@ class _Training:
             return label_balanced(self.labels, c.batch_size, generator)
         return shuffled(len(self.labels), c.batch_size, generator)
 
-    def _restore_epoch_hook(self, at: Position) -> None:
-        """In mid-epoch: let the method set up its epoch, then put back what it may have changed in doing so."""
-        assert self.checkpoint is not None
-        self.method.on_epoch_start(at.epoch, self.network)
-        self.checkpoint.load(self.modules, self.optimizer)
+    def _start_of_epoch(self, epoch: int) -> None:
+        """Let the method set up its epoch; what it draws depends on seed and epoch alone."""
+        torch.manual_seed(_derived(self.options.seed, "epoch", epoch))
+        self.method.on_epoch_start(epoch, self.network)
 
     def _preprocess(self, network: nn.Module) -> Preprocess:
         size = self.method.config.input_size
         trained_with = [m.normalization for m in network.modules() if isinstance(m, Backbone) and m.normalization]
         if trained_with:
             return Preprocess(*trained_with[0], size)
-        blocks = (self.split.take(slice(i, i + _MEASURED)) for i in range(0, len(self.split), _MEASURED))
-        return Preprocess.measured(blocks, size)
+        return Preprocess.measured(self.split.blocks(), size)
 
     def _try_one_image(self) -> None:
         """Find out before training whether network and images fit."""
@@ -389,5 +392,5 @@ def _interrupt_flag() -> Iterator[threading.Event]:
 
 def _derived(seed: int, purpose: str, number: int) -> int:
     """A seed of its own for each purpose and number."""
-    purposes = {"order": 1, "augment": 2, "step": 3}
+    purposes = {"order": 1, "augment": 2, "step": 3, "epoch": 5}  # 4 holds images out
     return int(np.random.SeedSequence((seed, purposes[purpose], number)).generate_state(1, np.uint64)[0] >> 1)

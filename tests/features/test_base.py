@@ -27,7 +27,14 @@ def test_weights_go_with_a_backbone_only():
 @pytest.mark.parametrize("size", [0, -32])
 def test_a_size_must_be_positive(size):
     with pytest.raises(InvalidSetting, match="input_size: expected at least 1"):
-        LSH.Config(input_size=size)
+        LSH.Config(features="deep:resnet18", weights="DEFAULT", input_size=size)
+
+
+def test_a_size_goes_with_a_backbone_only(run_folder, split):
+    with pytest.raises(InvalidSetting, match="input_size: expected none with features gist, got 64"):
+        LSH.Config(input_size=64)
+    with pytest.raises(InvalidSetting, match="input_size: expected none with a trained model, got 64"):
+        features_of(LSH(12, TASK, LSH.Config(features=f"deep:{run_folder}", input_size=64)), split)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("gist", Gist), ("pixels", Pixels)])

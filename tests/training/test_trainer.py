@@ -23,7 +23,6 @@ from hashzoo.methods.dsh import DSH
 from hashzoo.methods.greedyhash import GreedyHash
 from hashzoo.methods.hashnet import HashNet
 from hashzoo.methods.orthohash import OrthoHash
-from hashzoo.training import trainer
 from hashzoo.training.checkpoint import Checkpoint
 from hashzoo.training.trainer import TrainOptions, train
 
@@ -58,14 +57,14 @@ def interrupted(cls):
 
 
 class Counting(Interrupted, DeepMethod):
-    """Its network changes at the start of each epoch, and it draws random numbers in each step."""
+    """Its network changes at the start of each epoch, by chance as well, and it draws random numbers in each step."""
 
     def on_train_start(self, labels):
         self.extra["count"] = nn.BatchNorm1d(1)
 
     def on_epoch_start(self, epoch, network):
         with torch.no_grad():
-            network.head.bias.add_(0.1 * (1 + epoch))
+            network.head.bias.add_(0.1 * (1 + epoch) + 0.1 * torch.randn(1))
             self.extra["count"].running_mean += 1
 
     def loss(self, codes, batch):
@@ -394,6 +393,34 @@ def test_a_method_may_choose_its_own_batches(split):
     assert seen == positions.tolist() * 2
 
 
+def test_epochs_of_unequal_length_are_refused(split):
+    class Longer(DSH):
+        calls = 0
+
+        def batches(self, labels, generator):
+            self.calls += 1
+            return torch.arange(4 * self.calls).reshape(self.calls, 4)
+
+    with pytest.raises(HashzooError, match=r"dsh: batches\(\) gave 2 steps in epoch 1 and 1 when first asked"):
+        train(build(Longer, split, epochs=2), split, SHIFTED, TrainOptions())
+
+
+def test_what_a_method_keeps_in_extra_is_moved_to_the_device(split):
+    moved = []
+
+    class Layer(nn.Linear):
+        def _apply(self, fn, recurse=True):
+            moved.append(fn(torch.zeros(1)).device.type)
+            return super()._apply(fn, recurse)
+
+    class Keeping(DSH):
+        def on_train_start(self, labels):
+            self.extra["layer"] = Layer(2, 2)
+
+    train(build(Keeping, split, epochs=1), split, SHIFTED, TrainOptions())
+    assert moved == ["cpu"]
+
+
 def test_several_labels_an_image_are_shuffled_whatever_the_sampler(split):
     labels = np.eye(5, dtype=np.uint8)[split.labels]
     multi = Split(split.images, split.rows, labels)
@@ -432,7 +459,7 @@ def test_the_sampler_in_effect():
 
 def test_pixels_are_measured_in_blocks(split, monkeypatch):
     whole, _ = train(build(DSH, split, epochs=1), split, SHIFTED, TrainOptions())
-    monkeypatch.setattr(trainer, "_MEASURED", 7)
+    monkeypatch.setattr(Split, "blocks", lambda self: (self.take(slice(i, i + 7)) for i in range(0, len(self), 7)))
     blocks, _ = train(build(DSH, split, epochs=1), split, SHIFTED, TrainOptions())
     assert torch.equal(whole.preprocess.mean, blocks.preprocess.mean)
     assert torch.equal(whole.preprocess.std, blocks.preprocess.std)

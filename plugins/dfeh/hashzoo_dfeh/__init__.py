@@ -42,6 +42,8 @@ class DFEH(DeepMethod):
         "feature extractor: unknown; by default the DSH network, since the paper's deep rows look like small nets from "
         "scratch",
         "hash layer: unknown; by default linear without activation, as in DSH",
+        "presets paper and strong take a residual network, normalize the outputs of the hash layer over a batch and "
+        "average the weights",
         "contrastive loss: form unknown; that of DSH on squared distances, by default with margin 2K",
         "quantization loss: form unknown; L1 as in DSH, each image counted once",
         "balance loss: form unknown; the squared batch mean of each bit, summed",

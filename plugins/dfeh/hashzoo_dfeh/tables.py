@@ -52,8 +52,8 @@ def _comparison() -> PaperTable:
         among_queries=True,
         notes=(
             _MOST_LIKELY_DSH,
-            "features of the shallow methods and networks of the deep ones are not stated: GIST and the small network "
-            "of the preset stand for them",
+            "features of the shallow methods and networks of the deep ones are not stated: GIST and the network of the "
+            "preset stand for them",
         ),
     )
 
