@@ -92,6 +92,6 @@ def _run(path: Path, file: str) -> ModuleType:
         exec(compile(source, path, "exec"), module.__dict__)
     except SyntaxError as cause:
         raise PluginError(f"{file}, line {cause.lineno}: {cause.msg}") from cause
-    except Exception as cause:
+    except (Exception, SystemExit) as cause:
         raise PluginError(f"{file} failed to import: {type(cause).__name__}: {cause}") from cause
     return module

@@ -25,7 +25,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @cache
-def broken_plugins() -> dict[str, Exception]:
+def broken_plugins() -> dict[str, Exception | SystemExit]:
     """Import every installed plugin once; return those that failed, by entry point name.
 
     With `HASHZOO_DISABLE_PLUGINS=1` in the environment no plugin is imported.
@@ -34,11 +34,11 @@ def broken_plugins() -> dict[str, Exception]:
         return {}
     from importlib.metadata import entry_points  # 35 ms, so not at start-up
 
-    broken: dict[str, Exception] = {}
+    broken: dict[str, Exception | SystemExit] = {}
     for point in sorted(entry_points(group=PLUGIN_GROUP), key=lambda point: point.name):
         try:
             point.load()
-        except Exception as cause:  # one bad plugin must not hide the others
+        except (Exception, SystemExit) as cause:  # one bad plugin must not hide the others
             broken[point.name] = cause
     return broken
 
@@ -140,5 +140,5 @@ def _where(cls: object) -> str:
     return f"{getattr(cls, '__module__', '?')}.{getattr(cls, '__qualname__', repr(cls))}"
 
 
-def _reason(cause: Exception) -> str:
+def _reason(cause: Exception | SystemExit) -> str:
     return f"{type(cause).__name__}: {str(cause).splitlines()[0] if str(cause) else 'no message'}"

@@ -63,6 +63,10 @@ def failing():
     raise RuntimeError("no compiler\nsecond line")
 
 
+def leaving():
+    sys.exit("needs a GPU")
+
+
 def test_a_builtin_is_found_by_its_file(animals, plug_in):
     plug_in()
     cat = animals.get("cat")
@@ -152,10 +156,10 @@ def test_plugins_are_imported_only_for_names_that_are_not_built_in(animals, plug
 
 
 def test_a_broken_plugin_hides_nothing(animals, plug_in):
-    plug_in(broken=failing, cow=lambda: animals.register("cow")(type("Cow", (Animal,), {})))
+    plug_in(broken=failing, broken_too=leaving, cow=lambda: animals.register("cow")(type("Cow", (Animal,), {})))
     assert animals.get("cow").name == "cow"
     assert animals.names() == ["cat", "cow", "wild_dog"]
-    assert list(broken_plugins()) == ["broken"]
+    assert list(broken_plugins()) == ["broken", "broken_too"]
 
 
 @pytest.mark.parametrize("name", ["broken_one", "broken-one"])

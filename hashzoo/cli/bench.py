@@ -8,6 +8,7 @@ import sys
 from hashzoo.cli.grid_options import (
     add_grid_options,
     budget_of,
+    filed,
     parted,
     planned_with,
     preset_by_method,
@@ -50,7 +51,7 @@ def bench(arguments: argparse.Namespace) -> None:
 
     reporter = ErrorStream()
     methods = list(dict.fromkeys(METHODS.get(name).name for name in arguments.methods))
-    sources = {_filed(words): source_of(*parted(words), arguments) for words in arguments.datasets}
+    sources = {filed(*parted(words)): source_of(*parted(words), arguments) for words in arguments.datasets}
     settings = settings_by_method(arguments.set, methods)
     presets = preset_by_method(arguments.preset, methods)
     for method in methods:
@@ -76,12 +77,3 @@ def bench(arguments: argparse.Namespace) -> None:
     found = boards([outcome.record for outcome in done if outcome.record], papers, arguments.seeds)
     sys.stdout.write(FORMATS[arguments.format](found))
     refuse_failures(done, reporter)
-
-
-def _filed(words: str) -> tuple[str, str]:
-    """Dataset and protocol by the names they are filed under: "digits" is "digits@standard"."""
-    from hashzoo.datasets.base import DATASETS
-
-    name, protocol = parted(words)
-    dataset = DATASETS.get(name)
-    return dataset.name, protocol or next(iter(dataset.protocols))

@@ -52,6 +52,14 @@ def add_grid_options(parser: argparse.ArgumentParser) -> None:
     which.add_argument("--stored", action="store_true", help="show what is finished, run nothing")
 
 
+def filed(name: str, protocol: str | None) -> tuple[str, str]:
+    """Dataset and protocol by the names they are filed under: "digits" is "digits@standard"."""
+    from hashzoo.datasets.base import DATASETS
+
+    dataset = DATASETS.get(name)
+    return dataset.name, protocol or next(iter(dataset.protocols))
+
+
 def planned_with(arguments: argparse.Namespace, reporter: Reporter) -> dict[str, Any]:
     """What these flags say to `plan`, but for the seed and what depends on the method."""
     return {

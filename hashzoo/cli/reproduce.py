@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hashzoo.cli.grid_options import (
     add_grid_options,
     budget_of,
+    filed,
     parted,
     planned_with,
     preset_by_method,
@@ -70,7 +71,7 @@ def reproduce(arguments: argparse.Namespace) -> None:
         raise StorageError(f"{arguments.output}: there is no folder {arguments.output.parent}")
     wanted = _wanted(arguments, tables, reporter)
     planned = [
-        plan_table(table, source_of(name, protocol or _protocol(table, name), arguments), wanted)
+        plan_table(table, source_of(*filed(name, protocol or _protocol(table, name)), arguments), wanted)
         for name, protocol in map(parted, arguments.dataset or [_dataset(tables)])
         for table in tables
     ]

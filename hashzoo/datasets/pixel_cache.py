@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ def write_pixels(
         return stored
     except OSError as reason:
         why = reason.strerror or str(reason)
-    need = int(np.prod(shape))
+    need = prod(shape)
     if need > memory:
         raise DataError(
             f"{owner}: {shape[0]:,} images of {shape[2]}x{shape[1]} take {show_bytes(need)}; the image cache "
@@ -140,7 +141,7 @@ def _read_digests(file: Path, status: list[int]) -> dict[str, str]:
 def _store(file: Path, shape: tuple[int, int, int, int], blocks: Callable[[], Iterator[np.ndarray]]) -> None:
     """Write a .npy under another name first: nobody ever sees half a file."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    need, free = int(np.prod(shape)), shutil.disk_usage(file.parent).free
+    need, free = prod(shape), shutil.disk_usage(file.parent).free
     if need + _SPARE > free:
         raise OSError(errno.ENOSPC, f"{show_bytes(free)} are free on its disk")
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f"{file.stem[:20]}-", suffix=".tmp")

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -158,20 +159,23 @@ def _run(cell: Cell, data: LoadedDataset, folder: Path, options: RunOptions, rep
     source_tree()  # now, before hours in which it may change
     with store.made_folder(folder):
         try:
-            result.unlink(missing_ok=True)
             if options.force:
+                store.set_aside(folder)
                 checkpoint.remove()
+            result.unlink(missing_ok=True)
             write_budget(folder, cell)
             with (options.profile or Profile()).whole():
                 record = _fresh(cell, data, folder, options, reporter)
             checkpoint.remove()
             (folder / store.BUDGET).unlink(missing_ok=True)
+            shutil.rmtree(folder / store.REPLACED, ignore_errors=True)
             if options.force:
                 for before in superseded(cell, data, folder):
                     shutil.rmtree(before)
         except BaseException as cause:
             if not result.exists():
-                store.discard(folder, resumable=checkpoint.exists())
+                with suppress(OSError):  # of which the first is told
+                    store.discard(folder, resumable=checkpoint.exists())
             if isinstance(cause, OSError) and not isinstance(cause, HashzooError):
                 raise StorageError(f"cannot write in {folder}: {cause.strerror or cause}") from cause
             raise

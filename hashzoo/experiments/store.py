@@ -23,6 +23,7 @@ from hashzoo.files import write_atomically
 SCHEMA = 1
 BUDGET = "budget.json"  # of an unfinished run
 RESULT, CODES, MODEL, CURVE, LOG = "result.json", "codes.npz", "model.safetensors", "pr_curve.png", "log.jsonl"
+REPLACED = "replaced"  # where the record before is kept while --force makes another
 
 Record = dict[str, Any]
 
@@ -56,6 +57,7 @@ _REQUIRED: dict[str, type | tuple[type, ...]] = {
 _AXES = {"precision_recall": ("radius", "precision", "recall"), "at_place": ("n", "precision", "recall")}
 _ARRAYS = ("query_codes", "query_labels", "database_codes", "database_labels")
 _OPTIONAL = ("bits", "exclude")
+_DAMAGE = (OSError, ValueError, EOFError, RuntimeError)  # RuntimeError: an unknown compression, an encrypted member
 
 
 def cell_folder(out: Path, *, dataset: str, protocol: str, method: str, bits: int, seed: int, config_hash: str) -> Path:
@@ -83,6 +85,19 @@ def made_folder(folder: Path) -> Iterator[None]:
                 path.rmdir()
             except OSError:  # not empty, or never made
                 break
+
+
+def set_aside(folder: Path) -> None:
+    """Move a finished record with its files into `replaced/`, where `find_runs` finds it until another takes its place.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    if (folder / RESULT).exists():
+        (folder / REPLACED).mkdir(exist_ok=True)
+        for name in (MODEL, CODES, CURVE, LOG, RESULT):
+            if (folder / name).exists():
+                (folder / name).replace(folder / REPLACED / name)
 
 
 def discard(folder: Path, *, resumable: bool) -> None:
@@ -254,7 +269,7 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
     with stream:
         try:
             archive = np.load(stream, allow_pickle=False)
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as cause:
+        except (*_DAMAGE, zipfile.BadZipFile) as cause:
             why = "no zip archive" if "allow_pickle" in str(cause) else _first_line(cause)
             raise InvalidInput(f"expected an .npz file, got another or a damaged one ({why})") from None
         if not isinstance(archive, np.lib.npyio.NpzFile):
@@ -269,7 +284,7 @@ def _arrays(file: Path) -> dict[str, np.ndarray]:
 def _member(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
     try:
         array: np.ndarray = archive[name]
-    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as cause:
+    except (*_DAMAGE, MemoryError, zipfile.BadZipFile, zlib.error) as cause:
         why = "objects (pickles) are never read" if "allow_pickle" in str(cause) else _first_line(cause)
         raise InvalidInput(f"{name}: expected an array of numbers; {why}") from None
     return array

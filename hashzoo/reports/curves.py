@@ -34,7 +34,7 @@ def pr_curve_png(record: Mapping[str, Any]) -> bytes:
     axes.set(xlabel="recall", ylabel="precision", xlim=(-0.02, 1.02), ylim=(-0.02, 1.04))
     axes.grid(alpha=0.3)
     title = f"{record['method']}, {record['bits']} bits, {record['title']} @{record['protocol']}"
-    axes.set_title(f"{title}: mAP {record['metrics']['map_expected']:.4f}", fontsize=11)
+    axes.set_title(f"{title}: mAP {record['metrics']['map_expected']:.4f}", fontsize=11, parse_math=False)
     figure.supxlabel(
         "\n".join(textwrap.wrap(map_in_words(record["metric_definition"]), 110)), fontsize=7, color="#555555"
     )

@@ -88,7 +88,11 @@ def picture(figure: Figure, layout: str) -> bytes:
         elif isinstance(panel, Heat):
             _draw_heat(sheet.add_subplot(rows, columns, place), panel)
     handles = [Line2D([], [], label=label, **_drawn_as(colour)) for label, colour in figure.legend.items()]
-    sheet.legend(handles=handles, loc="outside upper center", ncols=min(4, len(handles)), frameon=False, fontsize=9)
+    legend = sheet.legend(
+        handles=handles, loc="outside upper center", ncols=min(4, len(handles)), frameon=False, fontsize=9
+    )
+    for label in legend.get_texts():
+        label.set_parse_math(False)
     width = int(sheet.get_figwidth() * 17)
     sheet.supxlabel(textwrap.fill(figure.definition, width), fontsize=7, color="#555555")
     buffer = io.BytesIO()
@@ -109,7 +113,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
         else:
             marker = "o" if panel.marked else None
             axes.plot(line.x, line.y, marker=marker, markersize=2.5, linewidth=1.3, **look)
-    axes.set_title(panel.title, fontsize=9)
+    axes.set_title(panel.title, fontsize=9, parse_math=False)
     axes.set_xlabel(panel.x_label, fontsize=8)
     axes.set_ylabel(panel.y_label, fontsize=8)
     axes.tick_params(labelsize=7)
@@ -130,7 +134,7 @@ def _draw_panel(axes: Axes, panel: Panel) -> None:
 
 def _draw_heat(axes: Axes, heat: Heat) -> None:
     image = axes.imshow(heat.values, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
-    axes.set_title(heat.title, fontsize=9)
+    axes.set_title(heat.title, fontsize=9, parse_math=False)
     axes.tick_params(labelsize=7)
     axes.figure.colorbar(image, ax=axes, shrink=0.8).ax.tick_params(labelsize=7)
 

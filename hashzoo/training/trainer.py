@@ -354,7 +354,7 @@ class _Training:
     def _keep_log_until(self, epoch: int) -> None:
         if self.log is None:
             return
-        lines = self.log.read_text().splitlines(keepends=True) if self.log.exists() and epoch else []
+        lines = self.log.read_text(errors="replace").splitlines(keepends=True) if self.log.exists() and epoch else []
         write_atomically(self.log, "".join(lines[:epoch]).encode())
 
     def _write_log(self, entry: dict[str, Any]) -> None:

@@ -169,6 +169,13 @@ def test_an_import_that_fails_shows_the_line(mine, capsys):
     )
 
 
+def test_a_file_that_ends_the_program_is_an_import_that_fails(mine, capsys):
+    mine("import sys\nsys.exit(3)\n")
+    status, _, err = run(capsys)
+    assert status == 1
+    assert err.splitlines()[-1] == "hashzoo: ./my_method.py failed to import: SystemExit: 3"
+
+
 def test_an_error_of_the_system_in_it_is_not_taken_for_a_full_disk(mine, capsys):
     mine(GOOD.replace("        return {", "        open('absent')\n        return {"))
     status, _, err = run(capsys)

@@ -48,6 +48,12 @@ def test_all_tables_and_a_file(here, capsys, paper):
     assert "AMD" in text or "thread" in text
 
 
+def test_a_protocol_by_its_name_and_by_default_is_one_cell(here, capsys, paper):
+    words = ["--table", "features", "--rows", "pixels", "--dataset", "digits,digits@standard"]
+    assert main([*WORDS, *words]) == 0
+    assert "[1/1] " in capsys.readouterr().err
+
+
 def test_started_again_it_runs_what_is_missing(here, capsys, paper):
     words = [*WORDS, "--table", "features", "--rows", "pixels"]
     assert main(words) == 0

@@ -296,12 +296,39 @@ def test_a_full_disk_from_the_start_leaves_nothing(tmp_path, data, reporter, mon
 
 def test_the_checkpoint_of_a_forced_run_is_its_own(tmp_path, data, reporter):
     cell = dsh_cell(reporter, epochs=4)
-    run_cell(cell, data, RunOptions(tmp_path), reporter)
+    first = run_cell(cell, data, RunOptions(tmp_path), reporter)
     with pytest.raises(KeyboardInterrupt):
         run_cell(cell, data, RunOptions(tmp_path, force=True), Interrupting(reporter, after=3))
     (folder,) = (path.parent for path in tmp_path.rglob("checkpoint.json"))
     assert not (folder / "result.json").exists()  # or it would vouch for codes that are about to change
     assert Checkpoint(folder, "").exists()
+    assert store.find_records(tmp_path) == [first]
+    again = run_cell(cell, data, RunOptions(tmp_path, resume=True), reporter)
+    assert store.find_records(tmp_path) == [again]
+
+
+def test_a_forced_run_that_fails_loses_nothing(tmp_path, data, reporter, monkeypatch):
+    cell = cells_of(reporter)[0]
+    first = run_cell(cell, data, RunOptions(tmp_path), reporter)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "write_codes", full)
+        for _ in range(2):
+            with pytest.raises(StorageError, match="No space left on device"):
+                run_cell(cell, data, RunOptions(tmp_path, force=True), reporter)
+    (run,) = store.find_runs(tmp_path)
+    assert run.record == first
+    assert store.codes_of(run).bits == first["bits"]
+    again = run_cell(cell, data, RunOptions(tmp_path), reporter)
+    assert store.find_records(tmp_path) == [again]
+
+
+def test_a_title_is_not_read_as_a_formula(tmp_path, data, reporter):
+    dollars = replace(data, title="a $\\frac$ b")
+    assert run_cell(cells_of(reporter)[0], dollars, RunOptions(tmp_path), reporter)["title"] == "a $\\frac$ b"
 
 
 def test_a_query_that_is_not_among_its_own_answers(tmp_path, data, reporter):

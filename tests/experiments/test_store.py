@@ -79,6 +79,12 @@ def flipped(whole):
     return bytes(damaged)
 
 
+def unknown_compression(whole):
+    damaged = bytearray(whole)
+    damaged[whole.index(b"PK\1\2") + 10] = 99
+    return bytes(damaged)
+
+
 def single(whole):
     buffer = io.BytesIO()
     np.save(buffer, CODES)
@@ -86,7 +92,8 @@ def single(whole):
 
 
 @pytest.mark.parametrize(
-    "damage", [truncated, flipped, single, lambda _: b"", lambda _: b"hello", lambda _: b"\x80\x04N."]
+    "damage",
+    [truncated, flipped, unknown_compression, single, lambda _: b"", lambda _: b"hello", lambda _: b"\x80\x04N."],
 )
 def test_a_file_that_is_no_archive(tmp_path, damage):
     file = saved(tmp_path)
