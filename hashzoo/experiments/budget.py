@@ -127,6 +127,8 @@ def _stored_budgets(folders: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             yield folder, {**(record.get("budget") or {}), "epochs": record["config"].get("epochs")}
     for folder in found:
         try:
-            yield folder, json.loads((folder / store.BUDGET).read_text())
+            facts = json.loads((folder / store.BUDGET).read_text())
         except (OSError, ValueError):
             continue
+        if isinstance(facts, dict) and isinstance(facts.get("epochs"), int) and isinstance(facts.get("probe"), dict):
+            yield folder, facts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 import shutil
 import time
@@ -48,6 +49,8 @@ from hashzoo.training.profile import Profile
 from hashzoo.training.speed import can_compile
 from hashzoo.training.trainer import Observer, TrainOptions, train
 from hashzoo.training.validation import BestEpoch
+
+_ABSOLUTE = re.compile(r"(?:^|(?<=[=:,]))(?!//)[/~][^,]*")  # tcp://host is an address
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,10 @@ def _checked_folder(cell: Cell, data: LoadedDataset, options: RunOptions) -> Pat
     folder = _folder(cell, data, options.out)
     checkpoint = Checkpoint(folder, "")
     if checkpoint.exists() and not (folder / store.RESULT).exists() and not (options.resume or options.force):
-        raise InvalidInput(
-            f"{folder} holds an unfinished run ({_progress(checkpoint.index, cell)}): "
-            "--resume goes on with it, --force starts over"
-        )
+        done = _progress(checkpoint.index, cell)
+        state = done or "its checkpoint is damaged"
+        ways = "--resume goes on with it, --force starts over" if done else "--force starts over, as does removing it"
+        raise InvalidInput(f"{folder} holds an unfinished run ({state}): {ways}")
     return folder
 
 
@@ -333,22 +336,14 @@ def _sampler(method: Method) -> str | None:
 
 
 def _progress(index: Path, cell: Cell) -> str:
+    """What a checkpoint says of its run; empty if it is damaged."""
     try:
         position = json.loads(index.read_text())["position"]
         return f"{position['epoch']} of {cell.config.epochs} epochs done"
     except (OSError, ValueError, KeyError, TypeError):
-        return "its checkpoint is damaged"
+        return ""
 
 
 def without_paths(words: Sequence[str]) -> str:
     """The command in one line, with PATH for every absolute path."""
-    shown = []
-    for word in words:
-        name, equals, value = word.partition("=")
-        if word.startswith(("/", "~")):
-            shown.append("PATH")
-        elif equals and value.startswith(("/", "~")):
-            shown.append(f"{name}=PATH")
-        else:
-            shown.append(word)
-    return shlex.join(shown)
+    return shlex.join(_ABSOLUTE.sub("PATH", word) for word in words)

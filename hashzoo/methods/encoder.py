@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from dataclasses import asdict
@@ -174,6 +175,15 @@ def fit_encoder(method: ShallowMethod, train: Split, rng: np.random.Generator) -
     return ProjectionEncoder(method, method.fit(split_features(features, train), train.labels, rng), features)
 
 
+def _is_of_its_record(file: Path) -> bool:
+    """Whether a model is the one that a `result.json` beside it names; true where there is none."""
+    try:
+        stated = json.loads(file.with_name("result.json").read_text(encoding="utf-8"))["model_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return True
+    return bool(hashlib.sha256(file.read_bytes()).hexdigest() == stated)
+
+
 def load_encoder(path: str | Path, *, method: type[Method] | None = None) -> Encoder:
     """The encoder in a run's folder or in its `model.safetensors`.
 
@@ -198,6 +208,8 @@ def load_encoder(path: str | Path, *, method: type[Method] | None = None) -> Enc
         raise CheckpointError(f"no model at {file}") from None
     except (SafetensorError, KeyError, json.JSONDecodeError) as cause:
         raise CheckpointError(f"{file} is damaged or not a hashzoo model ({cause})") from None
+    if not _is_of_its_record(file):
+        raise CheckpointError(f"{file} is damaged: it is not the model that the record beside it was measured with")
     try:
         return _rebuild(_owner(header["method"], method, file), header, tensors)
     except HashzooError:

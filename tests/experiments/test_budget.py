@@ -115,6 +115,16 @@ def test_a_run_that_failed_leaves_no_budget(tmp_path, data, reporter, paced):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("text", ["[]", "3", "null", '{"seconds": 3.4}'])
+def test_a_damaged_budget_is_measured_again(tmp_path, data, reporter, paced, text):
+    cell = cell_of(reporter, budget_s=3.4)
+    record = run_cell(cell, data, RunOptions(tmp_path), reporter)
+    (file,) = tmp_path.rglob("result.json")
+    file.with_name("budget.json").write_text(text)
+    file.unlink()
+    assert run_cell(cell, data, RunOptions(tmp_path), reporter)["codes_sha256"] == record["codes_sha256"]
+
+
 def test_validation_takes_its_part_of_a_budget(tmp_path, data, reporter, monkeypatch):
     def measure(method, split, augmentation, options, *, seconds, best):
         assert (len(split), len(best.held_out)) == (6, 3)

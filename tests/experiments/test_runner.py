@@ -185,8 +185,34 @@ def test_a_truncated_checkpoint_is_refused(tmp_path, data, reporter):
     with pytest.raises(CheckpointError, match="is damaged"):
         run_cell(cell, data, RunOptions(tmp_path, resume=True), reporter)
     (folder / "checkpoint.json").write_text("{")
-    with pytest.raises(InvalidInput, match="its checkpoint is damaged"):
+    with pytest.raises(InvalidInput, match=r"its checkpoint is damaged\): --force starts over"):
         run_cell(cell, data, RunOptions(tmp_path), reporter)
+
+
+def test_a_model_that_is_not_its_record_s_is_refused(tmp_path, data, reporter):
+    run_cell(cells_of(reporter)[0], data, RunOptions(tmp_path), reporter)
+    (file,) = tmp_path.rglob("model.safetensors")
+    load_encoder(file)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    for path in (file, file.parent):
+        with pytest.raises(CheckpointError, match="not the model that the record beside it was measured with"):
+            load_encoder(path)
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("--features=deep:/a/b", "--features=deep:PATH"),
+        ("deep:~/a", "deep:PATH"),
+        ("--set=weights=/a,b", "--set=weights=PATH,b"),
+        ("tcp://host:8786", "tcp://host:8786"),
+        ("a/b", "a/b"),
+    ],
+)
+def test_absolute_paths_are_not_published(word, shown):
+    assert runner.without_paths([word]) == shown
 
 
 class OneLabel(LSH):
