@@ -122,7 +122,7 @@ def test_sigterm_ends_the_workers_of_a_grid(tmp_path):
     grid.send_signal(signal.SIGTERM)
     said = grid.communicate(timeout=PATIENCE)[1]
     assert grid.returncode == 143, said
-    assert said.splitlines()[-1] == "interrupted"
+    assert "interrupted" in said.splitlines()  # joblib's tracker of resources may have a line to say after it
     while any(running(pid) for pid in workers):
         assert time.monotonic() < deadline
         time.sleep(0.005)
