@@ -53,10 +53,14 @@ class CodeSet:
         Raises:
             InvalidInput: anything else, NaN, an empty side, unequal lengths; the message begins with the argument.
         """
-        codes = {"query_codes": query_codes, "database_codes": database_codes}
-        codes = {name: _array(name, values) for name, values in codes.items()}
-        labels = {"query_labels": query_labels, "database_labels": database_labels}
-        labels = {name: _array(name, values) for name, values in labels.items()}
+        codes = {
+            "query_codes": _array("query_codes", query_codes),
+            "database_codes": _array("database_codes", database_codes),
+        }
+        labels = {
+            "query_labels": _array("query_labels", query_labels),
+            "database_labels": _array("database_labels", database_labels),
+        }
         length = None if bits is None else _length(bits)
         for name, array in codes.items():
             if array.dtype.kind not in "fiub":
